@@ -1,0 +1,90 @@
+"""Files that are whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edgeseg.errors import OutputError
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file, 64 hexadecimal digits."""
+    sha = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def digest_text(text: str) -> str:
+    """SHA-256 of a text in UTF-8, 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def writing(where: Path | str) -> Iterator[None]:
+    """Turns a failed write inside the block into an ``OutputError`` that names the place and the cure."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or where
+        raise OutputError(
+            f"cannot write {place}: {error.strerror or error}; check that the folder exists, is writable and has space"
+        ) from error
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside ``path`` that takes its place, synced to disk, if the block ends well.
+
+    Whatever happens inside, ``path`` holds its old content, or the new one whole.
+
+    Raises:
+        OutputError: The place cannot be written (missing rights, full disk).
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield partial
+            with partial.open("rb") as stream:
+                os.fsync(stream.fileno())
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Writes a small file whole or not at all.
+
+    Raises:
+        OutputError: The place cannot be written.
+    """
+    with atomic_path(path) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Gives a temporary folder beside ``path`` that becomes ``path`` if the block ends well.
+
+    Raises:
+        OutputError: ``path`` exists and is not empty, or the place cannot be written.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise OutputError(f"{path} exists and is not empty; name another place or remove it first")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with writing(path):
+            partial.mkdir(parents=True)
+            yield partial
+            if path.exists():
+                path.rmdir()
+            partial.replace(path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

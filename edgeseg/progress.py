@@ -1,0 +1,51 @@
+"""Progress bars and messages, always on stderr, so that stdout holds the report alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+
+
+@lru_cache(maxsize=1)
+def console() -> Console:
+    """The console that messages go to."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """Prints one line for the person at the terminal."""
+    console().print(message, markup=False)
+
+
+def warn(message: str) -> None:
+    """Prints one warning line."""
+    console().print(f"warning: {message}", style="yellow", markup=False)
+
+
+def track(items: Iterable[Item], what: str, total: int | None = None, done: int = 0) -> Iterator[Item]:
+    """Yields the items beneath a progress bar; a terminal sees it move, a log file sees nothing.
+
+    Args:
+        items: What to go through.
+        what: Short description, such as ``"caching soft labels"``.
+        total: Number of items where ``len(items)`` does not tell.
+        done: Items finished by an earlier, resumed run.
+    """
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    if total is None:
+        total = len(items) if hasattr(items, "__len__") else None  # type: ignore[arg-type]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(), transient=True) as bar:
+        task = bar.add_task(what, total=None if total is None else total + done, completed=done)
+        for item in items:
+            yield item
+            bar.advance(task)
