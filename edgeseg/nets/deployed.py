@@ -1,0 +1,179 @@
+"""The deployed graph: a camera's frame in, what a vehicle needs out; nothing of size C×h×w crosses unless asked for.
+
+The order of the first steps is fixed by what TensorRT parses: uint8 is cast before anything else
+touches it. Every operation here exports at opset 17 or below.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edgeseg.errors import ConfigError
+from edgeseg.modelinfo import ModelInfo
+from edgeseg.preprocess import Placement, Preprocess, overlap
+
+PROBS_CELL = 8
+"""Side in pixels of a cell of ``cell_probs``."""
+ENTROPY_CELL = 32
+"""Side in pixels of a cell of ``cell_entropy``."""
+BASE_OUTPUTS = ("class_map", "entropy", "cell_probs", "cell_entropy", "frame_entropy")
+EMITTED: dict[str, tuple[str, ...]] = {"logits": ("logits",), "top2": ("top2_classes", "top2_probs")}
+"""What each value of ``--emit`` adds to the outputs."""
+
+
+def output_names(emit: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the graph's outputs in order.
+
+    Raises:
+        ConfigError: ``emit`` names something that the graph cannot give, or the same thing twice.
+    """
+    unknown = [name for name in emit if name not in EMITTED]
+    if unknown or len(set(emit)) != len(emit):
+        raise ConfigError(f"--emit {','.join(emit)}: choose from {', '.join(EMITTED)}, each at most once")
+    return BASE_OUTPUTS + tuple(output for name in emit for output in EMITTED[name])
+
+
+class FramePreprocess(nn.Module):
+    """``Preprocess.apply`` inside the graph: cast, transpose, resize, channel order, normalisation, placement.
+
+    With ``frame`` None the frame's size is read at run time; an exported graph can do so for
+    ``stretch`` alone, since the others' placement depends on the frame's shape.
+    """
+
+    def __init__(self, preprocess: Preprocess, frame: tuple[int, int] | None = None) -> None:
+        super().__init__()
+        self.settings = preprocess
+        self.frame = frame
+        std, mean = torch.tensor(preprocess.std), torch.tensor(preprocess.mean)
+        self.register_buffer("gain", (1.0 / (255.0 * std)).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("offset", (mean / std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("bgr", torch.tensor([2, 1, 0]), persistent=False)
+        self.gain: Tensor
+        self.offset: Tensor
+        self.bgr: Tensor
+
+    def forward(self, frame: Tensor) -> Tensor:
+        """Makes the network's input (N, 3, h, w) float32 of frames (N, H, W, 3) uint8 RGB."""
+        height, width = self.frame or (frame.shape[1], frame.shape[2])
+        place = self.settings.placement(height, width)
+        x = frame.to(torch.float32).permute(0, 3, 1, 2)
+        if self.frame != (place.height, place.width):
+            x = F.interpolate(x, size=(place.height, place.width), mode="bilinear", align_corners=False)
+        if self.settings.channel_order == "bgr":
+            x = x.index_select(1, self.bgr)
+        return self._set(x * self.gain - self.offset, place)
+
+    def _set(self, x: Tensor, place: Placement) -> Tensor:
+        if self.settings.resize == "stretch":
+            return x
+        height, width = self.settings.size
+        into_rows, rows = overlap(place.top, place.height, height)
+        into_columns, columns = overlap(place.left, place.width, width)
+        x = x[:, :, rows, columns]
+        return F.pad(
+            x, (into_columns.start, width - into_columns.stop, into_rows.start, height - into_rows.stop)
+        )
+
+
+class CellMean(nn.Module):
+    """Mean over square cells: (N, K, h, w) float → (N, K, ⌈h / cell⌉, ⌈w / cell⌉).
+
+    Where the cell's side does not divide h or w, the last row or column of cells is partial and
+    averages the pixels that it has. Written as zero padding and a constant factor, because runtimes
+    disagree on what ``ceil_mode`` divides by.
+    """
+
+    def __init__(self, height: int, width: int, cell: int) -> None:
+        super().__init__()
+        self.cell = cell
+        self.padding = (0, -width % cell, 0, -height % cell)
+        counted = F.avg_pool2d(F.pad(torch.ones(1, 1, height, width), self.padding), cell)
+        self.register_buffer("factor", 1.0 / counted, persistent=False)
+        self.factor: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Averages each cell."""
+        if not any(self.padding):
+            return F.avg_pool2d(x, self.cell)
+        return F.avg_pool2d(F.pad(x, self.padding), self.cell) * self.factor
+
+
+class DeployedGraph(nn.Module):
+    """Preprocessing, network and summaries as one module.
+
+    Input ``frame`` (N, H, W, 3) uint8 RGB; outputs, with h×w the network's size and C classes:
+
+    - ``class_map`` (N, h, w) uint8: train ids.
+    - ``entropy`` (N, h, w) uint8: 255 = log C nats, of softmax(logits / fitted temperature).
+    - ``cell_probs`` (N, C, ⌈h/8⌉, ⌈w/8⌉) uint8: mean probability of each 8-pixel cell, 255 = 1.
+    - ``cell_entropy`` (N, ⌈h/32⌉, ⌈w/32⌉) float32: mean nats of each 32-pixel cell.
+    - ``frame_entropy`` (N,) float32: mean nats over the pixels that show the frame (a letterbox's border is left out).
+    - with ``emit`` ``logits``: ``logits`` (N, C, h, w) float32, not divided by the temperature.
+    - with ``emit`` ``top2``: ``top2_classes`` (N, 2, h, w) uint8 and ``top2_probs`` (N, 2, h, w) float32 in [0, 1].
+
+    Args:
+        net: Gives logits (N, C, h, w) in eval mode.
+        info: The model's class map, preprocessing (its size is h×w) and temperature.
+        emit: Further outputs, keys of ``EMITTED``.
+        frame: The camera's (H, W) where it is fixed, None where it is read at run time.
+
+    Raises:
+        ConfigError: ``emit`` names something unknown.
+    """
+
+    def __init__(
+        self, net: nn.Module, info: ModelInfo, emit: tuple[str, ...] = (), frame: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__()
+        self.output_names = output_names(emit)
+        self.emit = emit
+        self.info = info
+        self.preprocess = FramePreprocess(info.preprocess, frame)
+        self.net = net
+        height, width = info.preprocess.size
+        self.probs_cells = CellMean(height, width, PROBS_CELL)
+        self.entropy_cells = CellMean(height, width, ENTROPY_CELL)
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
+        """Computes the outputs in the order of ``output_names``."""
+        size = self.preprocess.frame or (frame.shape[1], frame.shape[2])
+        return self.summarise(self.net(self.preprocess(frame)), self.info.preprocess.placement(*size))
+
+    def summarise(self, logits: Tensor, place: Placement) -> tuple[Tensor, ...]:
+        """Turns logits (N, C, h, w) of a frame placed at ``place`` into the outputs."""
+        log_probs = F.log_softmax(logits / self.info.temperature, dim=1)
+        probs = log_probs.exp()
+        entropy = -(probs * log_probs).sum(dim=1, keepdim=True)
+        height, width = self.info.preprocess.size
+        rows, columns = overlap(place.top, place.height, height)[0], overlap(place.left, place.width, width)[0]
+        base = (
+            logits.argmax(dim=1).to(torch.uint8),
+            _to_uint8(entropy.squeeze(1) / _log_classes(self.info)),
+            _to_uint8(self.probs_cells(probs)),
+            self.entropy_cells(entropy).squeeze(1),
+            entropy[:, :, rows, columns].mean(dim=(1, 2, 3)),
+        )
+        return base + self._emitted(logits, probs)
+
+    def _emitted(self, logits: Tensor, probs: Tensor) -> tuple[Tensor, ...]:
+        outputs: tuple[Tensor, ...] = ()
+        for name in self.emit:
+            if name == "logits":
+                outputs += (logits,)
+            else:
+                best = probs.topk(2, dim=1)
+                outputs += (best.indices.to(torch.uint8), best.values)
+        return outputs
+
+
+def _log_classes(info: ModelInfo) -> float:
+    # A map of one class has no uncertainty: entropy 0 over any divisor stays 0.
+    return math.log(max(info.class_map.num_classes, 2))
+
+
+def _to_uint8(share: Tensor) -> Tensor:
+    return (share * 255.0).round().to(torch.uint8)
