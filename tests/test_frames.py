@@ -96,17 +96,20 @@ def test_video_keeps_numbers_and_timestamps(video: Callable[[str, str], Path], n
     assert len(list(source)) == 3, "a second pass begins anew"
 
 
-def test_video_shorter_than_promised_is_told(
-    video: Callable[[str, str], Path], capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = video("v.avi", "MJPG")
+def test_video_shorter_than_promised_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "v.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
+    noise = np.random.default_rng(0)
+    for _ in range(40):
+        writer.write(noise.integers(0, 255, (48, 64, 3), dtype=np.uint8))
+    writer.release()
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 3 // 5])
     source = open_source(str(path))
     frames = list(source)
-    assert 0 < len(frames) < 12
-    if source.length == 12:
-        assert f"ended after {len(frames)} of 12" in " ".join(capsys.readouterr().err.split())
+    assert source.length == 40
+    assert 0 < len(frames) < 40
+    assert f"ended after {len(frames)} of 40" in " ".join(capsys.readouterr().err.split())
 
 
 def test_broken_image_ends_the_run_with_its_name(folder: Path) -> None:
@@ -157,7 +160,7 @@ def test_camera_without_number_is_refused() -> None:
 
 
 def test_pipeline_without_gstreamer_says_so() -> None:
-    if cv2.CAP_GSTREAMER in cv2.videoio_registry.getBackends():
+    if cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         pytest.skip("this OpenCV has GStreamer")
     with pytest.raises(DataError, match="without GStreamer"):
         open_source("gst:videotestsrc ! appsink")

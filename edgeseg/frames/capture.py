@@ -106,7 +106,7 @@ def _camera_number(spec: str, text: str) -> int:
 
 
 def _require_gstreamer(spec: str) -> None:
-    if cv2.CAP_GSTREAMER not in cv2.videoio_registry.getBackends():
+    if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         raise DataError(
             f"{spec}: this OpenCV was built without GStreamer, as those from PyPI are; "
             "use the system's OpenCV (on a Jetson: python3-opencv), or a camera or video file"
