@@ -1,0 +1,74 @@
+"""The command line. A command parses, calls one library function, reports; it imports what it needs inside."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from edgeseg.cli import cache, data, deployment, models, training, vehicle
+from edgeseg.cli.demo import demo
+from edgeseg.errors import EdgesegError, MissingDependencyError
+
+app = typer.Typer(
+    name="edgeseg",
+    help="Distil small road-segmentation networks, deploy them, and let the vehicle say which frames to label next.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(demo)
+app.add_typer(data.app, name="data")
+models.register(app)
+training.register(app)
+app.add_typer(cache.app, name="cache")
+deployment.register(app)
+vehicle.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    if version:
+        from edgeseg import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Runs the command line; every error of the family ends in one message and its exit code."""
+    try:
+        app()
+    except EdgesegError as error:
+        _stop(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        _stop(str(_as_missing(error)), MissingDependencyError.exit_code)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _stop(f"{place}{error.strerror or error}; check that the place exists, is writable and has space", 1)
+
+
+_EXTRA_OF = {
+    "torch": "train",
+    "torchvision": "train",
+    "safetensors": "train",
+    "onnx": "train",
+    "onnxruntime": "cpu",
+    "matplotlib": "report",
+    "jinja2": "report",
+}
+
+
+def _as_missing(error: ModuleNotFoundError) -> MissingDependencyError:
+    package = (error.name or "").split(".")[0]
+    if package not in _EXTRA_OF:
+        raise error
+    return MissingDependencyError(
+        f"this command needs {package}; install it with: pip install 'edgeseg[{_EXTRA_OF[package]}]'"
+    )
+
+
+def _stop(message: str, exit_code: int) -> None:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(exit_code)

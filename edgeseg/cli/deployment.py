@@ -1,0 +1,90 @@
+"""``edgeseg export`` and ``edgeseg bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeseg.cli.common import Json, parse_size, print_json, print_table
+from edgeseg.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the application."""
+    app.command()(export)
+    app.command()(bench)
+
+
+def export(
+    model: Annotated[Path, typer.Argument(metavar="M.edgeseg")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Gets the .onnx and its report.")],
+    size: Annotated[str | None, typer.Option("--size", metavar="HxW", help="Network input; default: the model's own.")] = None,
+    frame: Annotated[str | None, typer.Option("--frame", metavar="HxW", help="Fix the camera's size; default: dynamic.")] = None,
+    emit: Annotated[list[str] | None, typer.Option("--emit", help="Further outputs: logits, top2; repeatable.")] = None,
+    outputs: Annotated[str, typer.Option("--outputs", help="graph: frame in, scores out; logits: the plain network.")] = "graph",
+    batch: Annotated[str, typer.Option("--batch", metavar="N|dynamic")] = "1",
+    opset: Annotated[int, typer.Option("--opset", help="At most 17.")] = 17,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="D", help="Frames to compare with the checkpoint; default: drawn ones.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the deployed graph: the camera's frame in, class map and uncertainty out."""
+    from edgeseg.deploy import export as exporting
+
+    report = exporting.export(
+        model,
+        out,
+        size=parse_size(size, "--size"),
+        frame=parse_size(frame, "--frame"),
+        emit=tuple(emit or ()),
+        outputs=outputs,
+        batch=_batch(batch),
+        opset=opset,
+        data=data,
+    )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        print_table(("key", "value"), list(report.to_dict().items()))
+
+
+def bench(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL ...", help=".onnx or .edgeseg; several are run in turn.")],
+    backend: Annotated[str | None, typer.Option("--backend", help="onnxruntime, torch; several by commas.")] = None,
+    size: Annotated[list[str] | None, typer.Option("--size", metavar="HxW", help="Camera frame size; repeatable.")] = None,
+    threads: Annotated[list[int] | None, typer.Option("--threads", help="Threads of the network; repeatable.")] = None,
+    iterations: Annotated[int, typer.Option("--iterations", help="Measured frames a row.")] = 50,
+    data: Annotated[str | None, typer.Option("--data", metavar="D", help="Real frames, and labels for the mIoU column.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File for the JSON report.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure latency: decode, preprocessing and network apart, with the machine described."""
+    import json
+
+    from edgeseg.deploy import benchmark
+    from edgeseg.files import write_atomic
+
+    sizes = [parsed for text in size or () if (parsed := parse_size(text, "--size"))]
+    backends = tuple(backend.split(",")) if backend else ()
+    settings = benchmark.BenchSettings(
+        backends=backends, sizes=tuple(sizes), threads=tuple(threads or ()), iterations=iterations, data=data
+    )
+    report = benchmark.benchmark(models, settings)
+    if out:
+        write_atomic(out, json.dumps(report.to_dict(), indent=2) + "\n")
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        for title, columns, rows in report.tables():
+            print_table(columns, rows, title)
+
+
+def _batch(text: str) -> int | None:
+    if text == "dynamic":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--batch {text!r}: write a positive number or 'dynamic'")
+    return int(text)

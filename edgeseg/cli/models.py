@@ -1,0 +1,96 @@
+"""``edgeseg nets``, ``import``, ``eval`` and ``predict``: models, whoever trained them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeseg.cli.common import Json, parse_size, print_json, print_table
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help=".edgeseg or .onnx")]
+Backend = Annotated[str | None, typer.Option("--backend", help="Runtime; default: by the file's kind.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the application."""
+    app.command()(nets)
+    app.command("import")(import_model)
+    app.command("eval")(evaluate)
+    app.command()(predict)
+
+
+def nets(
+    size: Annotated[str, typer.Option("--size", metavar="HxW", help="Input size at which work is counted.")] = "512x1024",
+    as_json: Json = False,
+) -> None:
+    """List the networks: parameters, multiply-adds at a size, published formats they read."""
+    from edgeseg.nets import describe
+
+    report = describe.describe_all(parse_size(size, "--size") or (512, 1024))
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        for title, columns, rows in report.tables():
+            print_table(columns, rows, title)
+
+
+def import_model(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The published file.")],
+    format: Annotated[str, typer.Option("--format", metavar="F", help="Published format; 'edgeseg nets' lists them.")],
+    out: Annotated[Path, typer.Option("--out", metavar="M.edgeseg")],
+    classes: Annotated[Path | None, typer.Option("--classes", help="Class map as YAML; default: the published one.")] = None,
+    size: Annotated[str | None, typer.Option("--size", metavar="HxW", help="Input size; default: the published one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn a published network's file into a checkpoint of this package."""
+    from edgeseg.nets import importing
+
+    report = importing.import_model(file, format, out, classes=classes, size=parse_size(size, "--size"))
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        print_table(("key", "value"), list(report.to_dict().items()))
+
+
+def evaluate(
+    model: Model,
+    data: Annotated[str, typer.Option("--data", metavar="D", help="LAYOUT:PATH[#SPLIT]")],
+    backend: Backend = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a model on labels: mIoU, IoU per class, pixel accuracy, calibration error, at label size."""
+    from edgeseg import datasets
+    from edgeseg.deploy import evaluation
+    from edgeseg.deploy.runners import open_runner
+
+    dataset = datasets.open(data)
+    with open_runner(model, backend) as runner:
+        report = evaluation.evaluate(runner, dataset)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        plain = report.to_dict()
+        print_table(("class", "IoU"), list(plain.pop("iou").items()))
+        print_table(("figure", "value"), list(plain.items()))
+
+
+def predict(
+    model: Model,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Image, folder, video, camera:0, or LAYOUT:PATH[#SPLIT].")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR")],
+    backend: Backend = None,
+    as_json: Json = False,
+) -> None:
+    """Write each frame's class map, its colours and its entropy map as PNG."""
+    from edgeseg.deploy import prediction
+    from edgeseg.deploy.runners import open_runner
+    from edgeseg.frames import open_source
+
+    with open_runner(model, backend) as runner:
+        report = prediction.predict(runner, open_source(source), out)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        typer.echo(f"{report.frames} frames written to {out}")

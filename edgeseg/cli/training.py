@@ -1,0 +1,127 @@
+"""``edgeseg train`` and ``edgeseg distill``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgeseg.cli.common import Config, Json, Overrides, Resume, parse_size, print_json
+
+if TYPE_CHECKING:
+    from edgeseg.students import TrainResult
+
+Network = Annotated[str, typer.Argument(metavar="NET", help="Name from 'edgeseg nets', or package.module:factory.")]
+Data = Annotated[str | None, typer.Option("--data", metavar="D", help="Training data, LAYOUT:PATH[#SPLIT].")]
+Val = Annotated[
+    str | None,
+    typer.Option(
+        "--val", metavar="D", help="Data that chooses the best checkpoint; default: a tenth of D set aside; none: the last."
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", help="Folder for best.edgeseg, last.edgeseg, metrics.jsonl, config.yaml.")]
+Init = Annotated[Path | None, typer.Option("--init", metavar="M", help="Checkpoint to start from; a head that does not fit is new.")]
+Backbone = Annotated[Path | None, typer.Option("--backbone-weights", help="Local file of backbone weights.")]
+Size = Annotated[str | None, typer.Option("--size", metavar="HxW", help="Size of the training input, height first.")]
+Epochs = Annotated[int | None, typer.Option("--epochs")]
+Batch = Annotated[int | None, typer.Option("--batch-size")]
+LearningRate = Annotated[float | None, typer.Option("--learning-rate")]
+Seed = Annotated[int | None, typer.Option("--seed")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the application."""
+    app.command()(train)
+    app.command()(distill)
+
+
+def train(
+    network: Network,
+    out: Out,
+    data: Data = None,
+    val: Val = None,
+    init: Init = None,
+    backbone_weights: Backbone = None,
+    size: Size = None,
+    epochs: Epochs = None,
+    batch_size: Batch = None,
+    learning_rate: LearningRate = None,
+    seed: Seed = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Train one network on labels."""
+    from edgeseg import students
+    from edgeseg.config import resolve
+
+    options = _options(network, data, val, init, backbone_weights, size, epochs, batch_size, learning_rate, seed)
+    settings = resolve(students.TrainSettings, config, overrides or (), options)
+    _report(students.train(settings, out, resume=resume), as_json)
+
+
+def distill(
+    network: Network,
+    out: Out,
+    data: Data = None,
+    cache: Annotated[Path | None, typer.Option("--cache", metavar="C", help="Soft labels of 'edgeseg cache build'.")] = None,
+    student_temperature: Annotated[float | None, typer.Option("--student-temperature", metavar="T")] = None,
+    kl_weight: Annotated[float | None, typer.Option("--kl-weight", metavar="L", help="Weight λ of the KL term.")] = None,
+    val: Val = None,
+    init: Init = None,
+    backbone_weights: Backbone = None,
+    size: Size = None,
+    epochs: Epochs = None,
+    batch_size: Batch = None,
+    learning_rate: LearningRate = None,
+    seed: Seed = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Train a student on labels and cached soft labels: cross-entropy + λ·KL."""
+    from edgeseg import students
+    from edgeseg.config import resolve
+
+    options = _options(network, data, val, init, backbone_weights, size, epochs, batch_size, learning_rate, seed)
+    options |= {"cache": cache, "student_temperature": student_temperature, "kl_weight": kl_weight}
+    settings = resolve(students.DistillSettings, config, overrides or (), options)
+    _report(students.distill(settings, out, resume=resume), as_json)
+
+
+def _options(
+    network: str,
+    data: str | None,
+    val: str | None,
+    init: Path | None,
+    backbone_weights: Path | None,
+    size: str | None,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    seed: int | None,
+) -> dict[str, Any]:
+    height_width = parse_size(size, "--size")
+    return {
+        "network": network,
+        "data": data,
+        "val": val,
+        "init": init,
+        "backbone_weights": backbone_weights,
+        "height": height_width and height_width[0],
+        "width": height_width and height_width[1],
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "optimizer.learning_rate": learning_rate,
+        "seed": seed,
+    }
+
+
+def _report(result: TrainResult, as_json: bool) -> None:
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        typer.echo(f"best: {result.best}\nlast: {result.last}")

@@ -1,0 +1,93 @@
+"""``edgeseg score`` and ``edgeseg spool``: what runs on the vehicle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeseg.cli.common import Config, Json, Overrides, print_json, print_table
+
+spool_app = typer.Typer(help="Look into the folder where flagged frames wait for upload.", no_args_is_help=True)
+SpoolPath = Annotated[Path, typer.Argument(metavar="DIR")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the application."""
+    app.command()(score)
+    app.add_typer(spool_app, name="spool")
+
+
+def score(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Image, folder, video, camera:0, or LAYOUT:PATH[#SPLIT].")],
+    model: Annotated[Path, typer.Option("--model", metavar="M", help=".onnx (needs no torch) or .edgeseg")],
+    spool: Annotated[Path, typer.Option("--spool", metavar="DIR", help="Folder for flagged frames.")],
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", metavar="S", help="random, entropy, superpixel, or package.module:Class.")
+    ] = None,
+    budget_frames: Annotated[int | None, typer.Option("--budget-frames", help="Keep at most N frames of this run.")] = None,
+    every: Annotated[int, typer.Option("--every", help="Take every N-th frame.")] = 1,
+    rotation: Annotated[int, typer.Option("--rotation", help="Degrees clockwise that set the frames upright.")] = 0,
+    channel_order: Annotated[str, typer.Option("--channel-order", help="rgb or bgr, as the source delivers.")] = "rgb",
+    vehicle: Annotated[str | None, typer.Option("--vehicle", metavar="ID")] = None,
+    drive: Annotated[str | None, typer.Option("--drive", metavar="ID")] = None,
+    backend: Annotated[str | None, typer.Option("--backend", help="Runtime; default: by the file's kind.")] = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Score frames and regions by uncertainty and keep the flagged ones in a spool."""
+    from edgeseg.config import resolve
+    from edgeseg.deploy.runners import open_runner
+    from edgeseg.device import score as scoring
+    from edgeseg.device.spool import Spool
+    from edgeseg.frames import open_source
+
+    options = {"strategy": strategy, "budget_frames": budget_frames, "vehicle": vehicle, "drive": drive}
+    settings = resolve(scoring.ScoreSettings, config, overrides or (), options)
+    frames = open_source(source, every=every, rotation=rotation, channel_order=channel_order)
+    with open_runner(model, backend) as runner:
+        report = scoring.score(settings, frames, runner, Spool(spool))
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        print_table(("key", "value"), list(report.to_dict().items()))
+
+
+@spool_app.command("list")
+def list_items(spool: SpoolPath, as_json: Json = False) -> None:
+    """List the items, most valuable first."""
+    from edgeseg.device.spool import Spool
+
+    items = [item.to_dict() for item in Spool(spool, create=False).list()]
+    if as_json:
+        print_json({"items": items})
+    else:
+        print_table(("id", "frame", "score", "regions", "bytes"), [(i["id"], i["frame"], i["score"], i["regions"], i["bytes"]) for i in items])
+
+
+@spool_app.command()
+def info(spool: SpoolPath, as_json: Json = False) -> None:
+    """Count items and bytes."""
+    from edgeseg.device.spool import Spool
+
+    plain = Spool(spool, create=False).info().to_dict()
+    if as_json:
+        print_json(plain)
+    else:
+        print_table(("key", "value"), list(plain.items()))
+
+
+@spool_app.command()
+def verify(spool: SpoolPath, as_json: Json = False) -> None:
+    """Check every item's blobs against their checksums."""
+    from edgeseg.device.spool import Spool
+
+    report = Spool(spool, create=False).verify()
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        typer.echo(report.summary())
+    if report.problems:
+        raise typer.Exit(1)
