@@ -1,0 +1,91 @@
+"""A folder of frame files, found by sample id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg.errors import CacheError
+from edgeseg.files import write_atomic
+from edgeseg.softlabels import framefile
+from edgeseg.softlabels.coding import encode
+
+
+class FrameStore:
+    """Soft labels by sample id; each frame is one file, whole or absent."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, sample_id: str) -> Path:
+        """Where a frame's file is or would be.
+
+        Raises:
+            CacheError: The id would lead out of the folder.
+        """
+        parts = PurePosixPath(sample_id)
+        if not sample_id or parts.is_absolute() or ".." in parts.parts:
+            raise CacheError(f"sample id {sample_id!r} is not a relative path; it cannot name a frame of a cache")
+        return self.folder / f"{sample_id}{framefile.SUFFIX}"
+
+    def ids(self) -> Iterator[str]:
+        """Sample ids that have a file, sorted by path."""
+        for path in sorted(self.folder.rglob(f"*{framefile.SUFFIX}")):
+            yield path.relative_to(self.folder).as_posix().removesuffix(framefile.SUFFIX)
+
+    def bytes(self) -> int:
+        """Size of all frame files."""
+        return sum(path.stat().st_size for path in self.folder.rglob(f"*{framefile.SUFFIX}"))
+
+    def has(self, sample_id: str) -> bool:
+        """Whether the frame is there and every checksum of it is right."""
+        try:
+            framefile.check(self.path(sample_id), sample_id)
+        except CacheError:
+            return False
+        return True
+
+    def put(self, sample_id: str, probs: NDArray[np.float32]) -> None:
+        """Writes one frame, whole or not at all, synced to disk.
+
+        Args:
+            sample_id: Path relative to the dataset, without the extension.
+            probs: (C, H, W) float32, Σ over C = 1.
+
+        Raises:
+            CacheError: ``probs`` are no probabilities.
+            OutputError: The file cannot be written.
+        """
+        try:
+            codes = encode(probs)
+        except CacheError as error:
+            raise CacheError(f"{sample_id}: {error}") from None
+        write_atomic(self.path(sample_id), framefile.pack(sample_id, codes))
+
+    def shape(self, sample_id: str) -> tuple[int, int, int]:
+        """(C, H, W) of a frame, from its header.
+
+        Raises:
+            CacheError: The frame is missing or damaged.
+        """
+        return framefile.read_header(self.path(sample_id), sample_id).shape
+
+    def read(self, sample_id: str) -> NDArray[np.float32]:
+        """Probabilities (C, H, W) float32 of a frame.
+
+        Raises:
+            CacheError: The frame is missing or damaged.
+        """
+        _, height, width = self.shape(sample_id)
+        return self.window(sample_id, 0, 0, height, width)
+
+    def window(self, sample_id: str, top: int, left: int, height: int, width: int) -> NDArray[np.float32]:
+        """Probabilities (C, height, width) float32 of a part of a frame, read without the rest.
+
+        Raises:
+            CacheError: The frame is missing or damaged, or the window is not inside it.
+        """
+        return framefile.read_window(self.path(sample_id), sample_id, top, left, height, width)

@@ -1,0 +1,9 @@
+"""Teachers: the ensemble's mathematics, and building the soft-label cache over a dataset."""
+
+from edgeseg.teachers.build import build_cache
+from edgeseg.teachers.ensemble import combine
+from edgeseg.teachers.settings import CacheSettings
+from edgeseg.teachers.spec import TeacherSpec, parse_spec
+from edgeseg.teachers.teacher import Teacher, load_teacher
+
+__all__ = ["CacheSettings", "Teacher", "TeacherSpec", "build_cache", "combine", "load_teacher", "parse_spec"]

@@ -1,0 +1,200 @@
+"""Building the cache: measure the class weights, mix the teachers, keep every frame once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edgeseg import datasets, softlabels
+from edgeseg.datasets import Dataset
+from edgeseg.errors import ConfigError
+from edgeseg.files import digest_file
+from edgeseg.progress import say, track
+from edgeseg.remap import load_table
+from edgeseg.softlabels import CacheInfo, CacheWriter, TeacherRecord
+from edgeseg.teachers.ensemble import combine
+from edgeseg.teachers.gate import gate_figures, print_gate
+from edgeseg.teachers.runs import Tally, TeacherRuns
+from edgeseg.teachers.settings import CacheSettings
+from edgeseg.teachers.teacher import Teacher, load_teacher
+from edgeseg.teachers.weights import ClassWeights, equal_weights, iou_weights, read_weights
+
+
+def build_cache(settings: CacheSettings, out: Path, resume: bool = False) -> CacheInfo:
+    """Runs the teachers over a dataset and keeps their mixed soft labels.
+
+    The class weights must be known before anything can be mixed. Where they are measured on the frames that
+    are cached, the teachers' probabilities wait in a scratch folder inside ``out``, so that no teacher sees
+    a frame twice (``settings.scratch``). Killed at any moment, the build goes on with ``resume`` where it
+    stopped, and ends with the same bytes as one that was never interrupted.
+
+    Args:
+        settings: Teachers, dataset and how they are mixed.
+        out: The cache's folder.
+        resume: Whether a cache that is there is continued; frames that are damaged are computed again.
+
+    Returns:
+        What the finished cache holds.
+
+    Raises:
+        ConfigError: A setting cannot be used.
+        DataError, ModelError: The dataset or a teacher cannot be used.
+        CacheError: ``out`` holds a cache and ``resume`` is False, or it was made otherwise, or another
+            process writes it.
+        OutputError: ``out`` cannot be written.
+    """
+    dataset = datasets.open(settings.data)
+    weighting = Weighting(settings, dataset)
+    teachers = load_teachers(settings, dataset)
+    with CacheWriter(out, _plan(settings, dataset, teachers, weighting), resume) as writer:
+        _Build(settings, dataset, teachers, weighting, writer).run()
+    return softlabels.open(out).info
+
+
+def load_teachers(settings: CacheSettings, dataset: Dataset) -> list[Teacher]:
+    """Loads every teacher of the settings.
+
+    Raises:
+        ConfigError: A spec, a classes file or the remapping cannot be used.
+        ModelError: A model cannot be used.
+    """
+    weights, classes = list(settings.teacher_weights), list(settings.teacher_classes)
+    table = load_table(settings.remap) if settings.remap else None
+    device = _device(settings.device)
+    teachers = []
+    for spec in settings.specs:
+        factory = spec.kind == "factory"
+        teachers.append(
+            load_teacher(
+                spec,
+                dataset.class_map,
+                device,
+                settings.flip,
+                weights.pop(0) if factory and weights else None,
+                (classes.pop(0) if len(classes) > 1 else classes[0]) if factory else None,
+                table,
+            )
+        )
+    return teachers
+
+
+class Weighting:
+    """Where the class weights come from, settled before any teacher runs.
+
+    Attributes:
+        measured_on: Dataset that they are measured on, or None where they are ``fixed``.
+        identity: Plain text for the fingerprint.
+
+    Raises:
+        ConfigError: ``class_weights`` is nothing of what it may be, or the file does not fit.
+        DataError: The dataset to measure on has no labels or other classes.
+    """
+
+    def __init__(self, settings: CacheSettings, dataset: Dataset) -> None:
+        self.measured_on: Dataset | None = None
+        self.fixed: ClassWeights = equal_weights(len(settings.teachers), dataset.class_map.num_classes)
+        self.identity = choice = settings.class_weights
+        if choice == "data" and not dataset.has_labels:
+            say(f"{dataset.spec} has no labels: all teachers get equal class weights")
+            self.identity = "equal"
+        elif choice == "data":
+            self.measured_on = dataset
+        elif choice != "equal" and Path(choice).suffix.lower() in (".yaml", ".yml", ".json"):
+            self.fixed = read_weights(Path(choice), len(settings.teachers), dataset.class_map)
+            self.identity = f"file {digest_file(Path(choice))}"
+        elif choice != "equal":
+            self.measured_on = _labeled(choice, dataset)
+            self.identity = f"dataset {self.measured_on.digest()}"
+
+
+class _Build:
+    def __init__(
+        self,
+        settings: CacheSettings,
+        dataset: Dataset,
+        teachers: Sequence[Teacher],
+        weighting: Weighting,
+        writer: CacheWriter,
+    ) -> None:
+        self.dataset = dataset
+        self.teachers = teachers
+        self.weighting = weighting
+        self.writer = writer
+        keep = settings.scratch and weighting.measured_on is dataset
+        self.runs = TeacherRuns(teachers, dataset, writer.scratch / "data", keep)
+        self.mixed = Tally(writer.scratch / "ensemble")
+
+    def run(self) -> None:
+        if not self.writer.info.class_weights:
+            self.writer.set_class_weights(self._class_weights())
+        weights = torch.tensor(self.writer.info.class_weights)
+        missing = [i for i, sample_id in enumerate(self.dataset.sample_ids) if not self.writer.has(sample_id)]
+        for index in track(missing, "caching soft labels", done=len(self.dataset) - len(missing)):
+            self._mix(index, weights)
+        gate = dict(self.writer.info.gate) if self.writer.info.complete else self._gate()
+        self.writer.finish(gate)
+        if gate:
+            print_gate(gate)
+
+    def _class_weights(self) -> ClassWeights:
+        on = self.weighting.measured_on
+        if on is None:
+            return self.weighting.fixed
+        runs = self.runs if on is self.dataset else TeacherRuns(self.teachers, on, self.writer.scratch / "weights", False)
+        return iou_weights(runs.counts("measuring class weights"))
+
+    def _mix(self, index: int, weights: torch.Tensor) -> None:
+        mixed = combine(self.runs.probs(index), weights)
+        sample_id = self.dataset.sample_ids[index]
+        if self.dataset.has_labels:
+            self.mixed.put(sample_id, self.dataset.label(index), [mixed])
+        # Last, so that a frame that is there has been counted.
+        self.writer.put(sample_id, mixed.numpy())
+
+    def _gate(self) -> dict[str, Any]:
+        if not self.dataset.has_labels:
+            return {}
+        ensemble = self.mixed.total(self.dataset.sample_ids)
+        counts = torch.cat([torch.from_numpy(c) for c in (self.runs.counts("counting"), ensemble)]).numpy()
+        return gate_figures([t.spec.model for t in self.teachers], counts, self.dataset.class_map.names)
+
+
+def _plan(settings: CacheSettings, dataset: Dataset, teachers: Sequence[Teacher], weighting: Weighting) -> CacheInfo:
+    table = load_table(settings.remap) if settings.remap else None
+    return CacheInfo(
+        class_map=dataset.class_map,
+        teachers=tuple(TeacherRecord(t.spec.model, t.spec.temperature, t.digest) for t in teachers),
+        sample_ids=dataset.sample_ids,
+        data_digest=dataset.digest(),
+        settings={
+            "class_weights": weighting.identity,
+            "flip": settings.flip,
+            "scratch": settings.scratch,
+            "remap": json.dumps(table, sort_keys=True),
+        },
+    )
+
+
+def _labeled(spec: str, dataset: Dataset) -> Dataset:
+    if ":" not in spec:
+        raise ConfigError(
+            f"--class-weights {spec}: must be a dataset (LAYOUT:PATH), a .yaml or .json file, data, or equal"
+        )
+    other = datasets.open(spec)
+    if not other.has_labels or not other.class_map.same_classes(dataset.class_map):
+        raise ConfigError(f"--class-weights {spec}: must have labels of the same classes as {dataset.spec}")
+    return other
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device {name!r} cannot be used ({error}); write cpu, cuda or auto") from None
+    return name
