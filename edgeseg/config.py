@@ -48,7 +48,9 @@ def resolve(
     try:
         return TypeAdapter(kind).validate_python(plain)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']} (got {e['input']!r})" for e in error.errors()]
+        problems = [
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']} (got {e['input']!r})" for e in error.errors()
+        ]
         raise ConfigError("settings cannot be used: " + "; ".join(problems)) from None
 
 
@@ -73,15 +75,24 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: The file is missing, malformed, or holds something else.
     """
+    content = read_document(path)
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must hold a mapping of names to values, got {type(content).__name__}")
+    return content
+
+
+def read_document(path: Path) -> Any:
+    """Reads a YAML or JSON file, whatever it holds.
+
+    Raises:
+        ConfigError: The file is missing or malformed.
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as YAML ({error})") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: must hold a mapping of names to values, got {type(content).__name__}")
-    return content
 
 
 def _parse(value: str, text: str) -> Any:
@@ -99,4 +110,3 @@ def _put(plain: dict[str, Any], name: str, value: Any) -> None:
             raise ConfigError(f"{name}: {parent} is {inner!r}, not a group of settings")
         plain = inner
     plain[leaf] = value
-

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from edgeseg.errors import DataError
 from edgeseg.files import atomic_path
 
+_DAMAGES = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
@@ -18,9 +19,13 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """Reads a camera image as RGB (H, W, 3) uint8. Orientation tags are not applied.
 
     Raises:
-        DataError: The file is missing, truncated, or no image.
+        DataError: The file is missing, truncated, no image, or has more than 8 bits a channel.
     """
     with _opened(path) as image:
+        if image.mode.startswith(("I", "F")):
+            raise DataError(
+                f"{path}: an image must have 8 bits a channel, but this one's mode is {image.mode}; convert it to 8 bits"
+            )
         return np.asarray(image.convert("RGB"))
 
 
@@ -47,7 +52,7 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             return image.height, image.width
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+    except _DAMAGES as error:
         raise _unreadable(path, error) from None
 
 
@@ -65,7 +70,7 @@ def _opened(path: Path) -> Image.Image:
     try:
         image = Image.open(path)
         image.load()
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _DAMAGES as error:
         raise _unreadable(path, error) from None
     return image
 

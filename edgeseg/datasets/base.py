@@ -25,6 +25,7 @@ class Dataset(ABC):
         has_labels: Whether labels exist; a single missing one is still an error of that sample.
         listing_problems: What was wrong with the tree itself when it was listed, such as a label
             that belongs to no image.
+        label_form: Where the layout keeps its labels, for the message that there are none.
     """
 
     spec: str
@@ -32,6 +33,7 @@ class Dataset(ABC):
     sample_ids: tuple[str, ...]
     has_labels: bool
     listing_problems: tuple[str, ...] = ()
+    label_form: str = ""
 
     def __len__(self) -> int:
         return len(self.sample_ids)
@@ -89,6 +91,7 @@ class Subset(Dataset):
         self.sample_ids = tuple(dataset.sample_ids[i] for i in self.indices)
         self.has_labels = dataset.has_labels
         self.listing_problems = dataset.listing_problems
+        self.label_form = dataset.label_form
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """See ``Dataset.image``."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgeseg.classes import IGNORE_INDEX, ClassMap, SegmentationClass
 from edgeseg.datasets.base import Dataset
-from edgeseg.datasets.pairs import Listing, existing_folder, image_files, open_splits, pair_files, subfolders
+from edgeseg.datasets.pairs import Layout, Listing, existing_folder, image_files, open_splits, pair_files, subfolders
 
 SPLITS = ("train", "val", "test")
 
@@ -45,7 +45,8 @@ def open_camvid(path: str, split: str | None) -> Dataset:
     """
     root = existing_folder("camvid", path)
     present = [name for name in SPLITS if name in subfolders(root)]
-    return open_splits("camvid", root, CLASS_MAP, split, present, lambda name: _list(root, name))
+    layout = Layout("camvid", root, CLASS_MAP, "SPLITannot/NAME.png")
+    return open_splits(layout, split, present, lambda name: _list(root, name))
 
 
 def _list(root: Path, split: str) -> Listing:

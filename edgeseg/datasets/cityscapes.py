@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgeseg.classes import IGNORE_INDEX, ClassMap, SegmentationClass
 from edgeseg.datasets.base import Dataset
-from edgeseg.datasets.pairs import Listing, existing_folder, image_files, open_splits, pair_files, subfolders
+from edgeseg.datasets.pairs import Layout, Listing, existing_folder, image_files, open_splits, pair_files, subfolders
 
 SPLITS = ("train", "train_extra", "val", "test")
 IMAGE_ENDING = "_leftImg8bit"
@@ -75,15 +75,23 @@ def open_cityscapes(path: str, split: str | None) -> Dataset:
     """
     root = existing_folder("cityscapes", path)
     present = [name for name in SPLITS if name in subfolders(root / "leftImg8bit")]
-    return open_splits("cityscapes", root, CLASS_MAP, split, present, lambda name: _list(root, name))
+    layout = Layout("cityscapes", root, CLASS_MAP, "gtFine/SPLIT/CITY/*_gtFine_labelIds.png")
+    return open_splits(layout, split, present, lambda name: list_gtfine(root, name, LABEL_ENDING))
 
 
-def _list(root: Path, split: str) -> Listing:
+def list_gtfine(root: Path, split: str, label_ending: str) -> Listing:
+    """Lists a split of the tree that Cityscapes and the India Driving Dataset share.
+
+    Args:
+        root: Folder that holds ``leftImg8bit`` and ``gtFine``.
+        split: Name of the split.
+        label_ending: What a label's name has instead of ``_leftImg8bit`` and the extension.
+    """
     folder, labels = root / "leftImg8bit" / split, root / "gtFine" / split
     images = [p for p in image_files(folder, recursive=True) if p.stem.endswith(IMAGE_ENDING)]
-    existing = [p for p in image_files(labels, recursive=True) if p.name.endswith(LABEL_ENDING)]
+    existing = [p for p in image_files(labels, recursive=True) if p.name.endswith(label_ending)]
 
     def label_of(image: Path) -> Path:
-        return labels / image.parent.relative_to(folder) / f"{image.stem.removesuffix(IMAGE_ENDING)}{LABEL_ENDING}"
+        return labels / image.parent.relative_to(folder) / f"{image.stem.removesuffix(IMAGE_ENDING)}{label_ending}"
 
     return pair_files(split, folder, images, existing, label_of)

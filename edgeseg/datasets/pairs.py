@@ -30,6 +30,23 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """What the readers of one kind of tree have in common.
+
+    Attributes:
+        name: Name in the spec, such as ``"camvid"``.
+        root: The dataset's folder; sample ids are relative to it.
+        class_map: Meaning of the values in the label files.
+        label_form: Where labels lie, for messages.
+    """
+
+    name: str
+    root: Path
+    class_map: ClassMap
+    label_form: str
+
+
+@dataclass(frozen=True)
 class Listing:
     """What one split of a layout holds.
 
@@ -55,9 +72,7 @@ class FileDataset(Dataset):
     """Images and label images read from files.
 
     Args:
-        layout: Name of the layout, for the spec.
-        root: The dataset's folder; sample ids are relative to it.
-        class_map: Meaning of the values in the label files.
+        layout: Kind of tree, its folder and its classes.
         listings: The splits to join.
         split: The split asked for, for the spec.
 
@@ -65,17 +80,15 @@ class FileDataset(Dataset):
         DataError: There is no image, or two images would share a sample id.
     """
 
-    def __init__(
-        self, layout: str, root: Path, class_map: ClassMap, listings: Sequence[Listing], split: str | None
-    ) -> None:
-        self.spec = f"{layout}:{root}" + (f"#{split}" if split else "")
-        self.class_map = class_map
-        self.root = root
+    def __init__(self, layout: Layout, listings: Sequence[Listing], split: str | None) -> None:
+        self.spec = f"{layout.name}:{layout.root}" + (f"#{split}" if split else "")
+        self.class_map = layout.class_map
+        self.label_form = layout.label_form
         self.pairs = tuple(pair for listing in listings for pair in listing.pairs)
         if not self.pairs:
             folders = ", ".join(str(listing.images) for listing in listings)
             raise DataError(f"{self.spec}: no images in {folders}; check the path, the layout and the split")
-        self.sample_ids = tuple(pair.image.relative_to(root).with_suffix("").as_posix() for pair in self.pairs)
+        self.sample_ids = tuple(pair.image.relative_to(layout.root).with_suffix("").as_posix() for pair in self.pairs)
         _refuse_twins(self.spec, self.sample_ids)
         self.has_labels = any(listing.has_labels for listing in listings)
         self.listing_problems = tuple(
@@ -139,36 +152,29 @@ def pair_files(
 
 
 def open_splits(
-    layout: str,
-    root: Path,
-    class_map: ClassMap,
-    split: str | None,
-    present: Sequence[str],
-    list_split: Callable[[str], Listing],
+    layout: Layout, split: str | None, present: Sequence[str], list_split: Callable[[str], Listing]
 ) -> FileDataset:
     """Opens one split, or without a name every split that has labels (all, where none has).
 
     Args:
-        layout: Name of the layout.
-        root: The dataset's folder.
-        class_map: Meaning of the label values.
+        layout: Kind of tree, its folder and its classes.
         split: The split asked for.
         present: Splits that the folder holds.
         list_split: Lists one split.
 
     Raises:
-        DataError: The folder is missing or has another form, the split is not there, or it is empty.
+        DataError: The folder has another form, the split is not there, or it is empty.
     """
-    if split is not None and split not in present:
-        there = ", ".join(present) or "none"
-        raise DataError(f"{layout}:{root} has no split {split!r}; splits there: {there}")
+    where = f"{layout.name}:{layout.root}"
     if not present:
-        raise DataError(f"{layout}:{root} has no split of the {layout} layout; check the path and the layout")
+        raise DataError(f"{where} has no split of the {layout.name} layout; check the path and the layout")
+    if split is not None and split not in present:
+        raise DataError(f"{where} has no split {split!r}; splits there: {', '.join(present)}")
     if split is not None:
-        return FileDataset(layout, root, class_map, [list_split(split)], split)
+        return FileDataset(layout, [list_split(split)], split)
     listings = [list_split(name) for name in present]
     labeled = [listing for listing in listings if listing.has_labels]
-    return FileDataset(layout, root, class_map, labeled or listings, None)
+    return FileDataset(layout, labeled or listings, None)
 
 
 def existing_folder(layout: str, path: str) -> Path:
