@@ -147,15 +147,15 @@ class DeployedGraph(nn.Module):
         """Turns logits (N, C, h, w) of a frame placed at ``place`` into the outputs."""
         log_probs = F.log_softmax(logits / self.info.temperature, dim=1)
         probs = log_probs.exp()
-        entropy = -(probs * log_probs).sum(dim=1, keepdim=True)
+        entropy = -(probs * log_probs).sum(dim=1)
         height, width = self.info.preprocess.size
         rows, columns = overlap(place.top, place.height, height)[0], overlap(place.left, place.width, width)[0]
         base = (
             logits.argmax(dim=1).to(torch.uint8),
-            _to_uint8(entropy.squeeze(1) / _log_classes(self.info)),
+            _to_uint8(entropy / _log_classes(self.info)),
             _to_uint8(self.probs_cells(probs)),
-            self.entropy_cells(entropy).squeeze(1),
-            entropy[:, :, rows, columns].mean(dim=(1, 2, 3)),
+            self.entropy_cells(entropy.unsqueeze(1))[:, 0],
+            entropy[:, rows, columns].mean(dim=(1, 2)),
         )
         return base + self._emitted(logits, probs)
 

@@ -1,4 +1,4 @@
-"""Runs a checkpoint by torch, with the deployed graph's outputs and the logits."""
+"""Runs a checkpoint by torch: the deployed graph's outputs and always the logits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,90 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from edgeseg.errors import DataError
-from edgeseg.nets.checkpoint import load_checkpoint
+from edgeseg.nets.checkpoint import Checkpoint, load_checkpoint
 from edgeseg.nets.deployed import DeployedGraph
+from edgeseg.preprocess import as_batch
+
+
+class TorchRunner:
+    """The Runner protocol on a ``.edgeseg`` checkpoint; frames of any size, on the GPU where torch has one.
+
+    Args:
+        path: The checkpoint.
+        threads: Threads of torch's CPU operators, for the whole process; None leaves torch's choice.
+        size: (h, w) of the network's input, None for the checkpoint's own.
+        emit: Outputs beside the design's and ``logits``, such as ``"top2"``.
+        device: Torch device, None for the first GPU or else the CPU.
+
+    Raises:
+        ModelError: The file is no checkpoint.
+    """
+
+    backend = "torch"
+
+    def __init__(
+        self,
+        path: Path,
+        threads: int | None = None,
+        size: tuple[int, int] | None = None,
+        emit: tuple[str, ...] = (),
+        device: str | None = None,
+    ) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        checkpoint = with_size(load_checkpoint(path), size)
+        self.info = checkpoint.info
+        self.digest = checkpoint.digest
+        self.size = checkpoint.info.preprocess.size
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        extra = tuple(name for name in emit if name != "logits")
+        self.graph = DeployedGraph(checkpoint.net, checkpoint.info, ("logits", *extra)).eval().to(self.device)
+        self.output_names = self.graph.output_names
+
+    def infer(self, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """Runs one frame (H, W, 3) uint8 RGB; arrays by output name, without the batch axis."""
+        return {name: array[0] for name, array in self.infer_batch(frame[None]).items()}
+
+    def infer_batch(self, frames: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """Runs frames (N, H, W, 3) uint8 RGB; arrays by output name, with the batch axis."""
+        return self.fetch(self.analyse(self.prepare(frames), (frames.shape[1], frames.shape[2])))
+
+    @torch.inference_mode()
+    def prepare(self, frames: NDArray[np.uint8]) -> Tensor:
+        """Preprocesses frames (N, H, W, 3) uint8 RGB into the network's input (N, 3, h, w), on the device."""
+        return self._wait(self.graph.preprocess(torch.from_numpy(as_batch(frames)).to(self.device)))
+
+    @torch.inference_mode()
+    def analyse(self, x: Tensor, frame_size: tuple[int, int]) -> tuple[Tensor, ...]:
+        """Runs network and summaries on prepared input of frames of this (H, W)."""
+        return self.graph.summarise(self.graph.net(x), self.info.preprocess.placement(*frame_size))
+
+    def fetch(self, outputs: tuple[Tensor, ...]) -> dict[str, NDArray[Any]]:
+        """Brings the outputs to the host."""
+        return {name: tensor.cpu().numpy() for name, tensor in zip(self.output_names, outputs, strict=True)}
+
+    def _wait(self, tensor: Tensor) -> Tensor:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return tensor
+
+    def close(self) -> None:
+        """Frees nothing that the garbage collector would not; part of the protocol."""
+
+    def __enter__(self) -> TorchRunner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def with_size(checkpoint: Checkpoint, size: tuple[int, int] | None) -> Checkpoint:
+    """The checkpoint with another input size (h, w); weights and digest stay."""
+    if size is None or size == checkpoint.info.preprocess.size:
+        return checkpoint
+    preprocess = replace(checkpoint.info.preprocess, height=size[0], width=size[1])
+    return replace(checkpoint, info=replace(checkpoint.info, preprocess=preprocess))

@@ -1,0 +1,80 @@
+"""From torch modules to an ONNX model in memory."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+
+from edgeseg.deploy.metadata import ExportRecord, expected_input, expected_outputs
+from edgeseg.errors import ModelError
+from edgeseg.modelinfo import ModelInfo
+
+FULL_OUTPUT = "logits"
+"""Output that is traced even where it is not emitted, so that the comparison can see it."""
+
+
+def trace(module: nn.Module, info: ModelInfo, record: ExportRecord) -> onnx.ModelProto:
+    """Exports a module whose inputs and outputs are those of the record.
+
+    Torch's older, tracing exporter is used on purpose: the newer one needs onnxscript and emits
+    operator sets from 18 on.
+
+    Raises:
+        ModelError: Torch cannot export the module.
+    """
+    source, outputs = expected_input(info, record), expected_outputs(info, record)
+    dynamic = {t.name: axes for t in (source, *outputs) if (axes := _named_axes(t.shape))}
+    stream = io.BytesIO()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tracing warns of every Python number that it bakes in
+            torch.onnx.export(
+                module.eval(),
+                (_example(source.shape, source.type, info.preprocess.size),),
+                stream,
+                input_names=[source.name],
+                output_names=[output.name for output in outputs],
+                dynamic_axes=dynamic,
+                opset_version=record.opset,
+                dynamo=False,
+            )
+    except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"network {info.network!r} cannot be exported at opset {record.opset}: {reason}") from error
+    return onnx.load_from_string(stream.getvalue())
+
+
+def without_output(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """A copy of the model that keeps the tensor ``name`` to itself."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    kept = [output for output in copy.graph.output if output.name != name]
+    del copy.graph.output[:]
+    copy.graph.output.extend(kept)
+    return copy
+
+
+def set_metadata(model: onnx.ModelProto, texts: dict[str, str]) -> None:
+    """Replaces the model's metadata."""
+    del model.metadata_props[:]
+    for key, value in texts.items():
+        model.metadata_props.add(key=key, value=value)
+
+
+def _named_axes(shape: Sequence[int | str | None]) -> dict[int, str]:
+    return {axis: length for axis, length in enumerate(shape) if isinstance(length, str)}
+
+
+def _example(shape: Sequence[int | str | None], kind: str, size: tuple[int, int]) -> torch.Tensor:
+    # Unlike the network's size, so that a size baked in by mistake shows.
+    lengths: dict[Any, int] = {"batch": 2, "frame_height": size[0] + 3, "frame_width": size[1] + 5}
+    real = [length if isinstance(length, int) else lengths[length] for length in shape]
+    if kind == "tensor(uint8)":
+        return torch.zeros(real, dtype=torch.uint8)
+    return torch.zeros(real)

@@ -1,0 +1,64 @@
+"""Operators that some supported TensorRT does not parse, found in an ONNX graph and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from edgeseg.errors import require
+
+MAX_OPSET = 17
+"""Newest operator set that TensorRT 8.6 reads."""
+
+_FORBIDDEN = ("MaxUnpool", "NonZero", "Unique", "If", "Loop", "Scan")
+
+
+def lint(model: Any) -> list[str]:
+    """Lists what some supported TensorRT would refuse.
+
+    Args:
+        model: An ``onnx.ModelProto``.
+
+    Returns:
+        One line per finding, naming node and operator; empty where there is none.
+    """
+    onnx = require("onnx", "train")
+    helper = onnx.helper
+    found = [
+        f"opset {entry.version} of {entry.domain or 'ai.onnx'}: at most {MAX_OPSET} of ai.onnx is read everywhere"
+        for entry in model.opset_import
+        if entry.domain not in ("", "ai.onnx") or entry.version > MAX_OPSET
+    ]
+    for node in model.graph.node:
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        found += [f"{node.op_type} ({node.name}): {why}" for why in _reasons(node, attributes)]
+    return found + _bindings(model, onnx)
+
+
+def _reasons(node: Any, attributes: dict[str, Any]) -> list[str]:
+    rules: tuple[tuple[Callable[[], bool], str], ...] = (
+        (lambda: node.op_type in _FORBIDDEN, "is not parsed"),
+        (lambda: node.op_type == "MaxPool" and len(node.output) > 1, "is not parsed with its output of indices"),
+        (lambda: node.op_type == "Resize" and attributes.get("antialias", 0) == 1, "is not parsed with antialias"),
+        (lambda: node.op_type == "Resize" and attributes.get("mode") == b"cubic", "is undocumented in cubic mode"),
+        (
+            lambda: node.op_type == "ScatterND" and attributes.get("reduction", b"none") != b"none",
+            "is not parsed with a reduction",
+        ),
+    )
+    return [why for broken, why in rules if broken()]
+
+
+def _bindings(model: Any, onnx: Any) -> list[str]:
+    kinds = onnx.TensorProto
+    found = [
+        f"output {output.name}: int64 changes its type between versions; cast it to int32 or uint8"
+        for output in model.graph.output
+        if output.type.tensor_type.elem_type == kinds.INT64
+    ]
+    uint8 = {i.name for i in model.graph.input if i.type.tensor_type.elem_type == kinds.UINT8}
+    return found + [
+        f"{node.op_type} ({node.name}): computes on the uint8 input; cast it first"
+        for node in model.graph.node
+        if node.op_type != "Cast" and uint8 & set(node.input)
+    ]

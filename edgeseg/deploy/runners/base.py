@@ -1,0 +1,94 @@
+"""What every runner is: a model on some runtime that takes a camera's frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg.errors import ModelError
+from edgeseg.modelinfo import ModelInfo
+
+
+class Runner(Protocol):
+    """A model that is ready to run.
+
+    Attributes:
+        info: What the model carries with its weights.
+        digest: SHA-256 of the model file.
+        backend: Name of the runtime.
+        size: (h, w) of the network's input, and of every pixel-wise output.
+        output_names: What ``infer`` gives.
+    """
+
+    info: ModelInfo
+    digest: str
+    backend: str
+    size: tuple[int, int]
+    output_names: tuple[str, ...]
+
+    def infer(self, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """Runs one frame (H, W, 3) uint8 RGB.
+
+        Returns:
+            Arrays by output name, without the batch axis; shapes, dtypes and units as the deployed
+            graph documents them. They stay valid after the next call.
+
+        Raises:
+            DataError: The frame is not what the model takes.
+        """
+        ...
+
+    def infer_batch(self, frames: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """Runs frames (N, H, W, 3) uint8 RGB; arrays by output name, with the batch axis.
+
+        Raises:
+            DataError: The frames are not what the model takes.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees the runtime's memory; the runner cannot be used afterwards."""
+        ...
+
+    def __enter__(self) -> Runner:
+        """Opens nothing: a runner is ready when it is made."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the runner."""
+        ...
+
+
+def require_outputs(runner: Runner, names: tuple[str, ...], what: str) -> None:
+    """Checks that a model gives what a task needs.
+
+    Args:
+        runner: The model.
+        names: Outputs that the task reads.
+        what: The task, for the message.
+
+    Raises:
+        ModelError: An output is missing; the message names the export option.
+    """
+    missing = [name for name in names if name not in runner.output_names]
+    if missing:
+        raise ModelError(
+            f"{what} needs the model's {', '.join(missing)}, but it gives {', '.join(runner.output_names)} alone; "
+            f"export it {_cure(missing)}"
+        )
+
+
+def _cure(missing: list[str]) -> str:
+    emitted = sorted({name.split("_")[0] for name in missing} & {"logits", "top2", "features"})
+    return f"with --emit {','.join(emitted)}" if emitted else "without --outputs logits"
+
+
+def missing_model(path: Path) -> ModelError:
+    """The error for a model file that is not there."""
+    return ModelError(f"{path}: no such file; name a .edgeseg checkpoint or an exported .onnx")

@@ -1,0 +1,125 @@
+"""Runs an exported graph by onnxruntime on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg.deploy.metadata import ExportRecord, Tensor, read_metadata
+from edgeseg.deploy.runners.base import missing_model
+from edgeseg.errors import ConfigError, DataError, ModelError, require
+from edgeseg.files import digest_file
+from edgeseg.preprocess import as_batch
+
+
+class OnnxRuntimeRunner:
+    """The Runner protocol on an exported ``.onnx``.
+
+    A graph exported with ``--outputs logits`` takes the network's input, so its frames are
+    preprocessed here and ``logits`` is all it gives.
+
+    Args:
+        path: The exported graph.
+        threads: Threads within one operator, None for the runtime's choice.
+        size: None, or the (h, w) that the caller expects.
+        profile_prefix: Where the runtime writes a profile of every node when closed, None for none.
+
+    Raises:
+        ModelError: The file is damaged, or its metadata is missing or does not describe its graph.
+        ConfigError: The graph has another size than the one expected.
+        MissingDependencyError: onnxruntime is not installed.
+    """
+
+    backend = "onnxruntime"
+
+    def __init__(
+        self,
+        path: Path,
+        threads: int | None = None,
+        size: tuple[int, int] | None = None,
+        profile_prefix: Path | None = None,
+    ) -> None:
+        if not path.is_file():
+            raise missing_model(path)
+        self._session: Any = _open_session(path, threads, profile_prefix)
+        inputs, outputs = _tensors(self._session.get_inputs()), _tensors(self._session.get_outputs())
+        self.info, self.export = read_metadata(
+            self._session.get_modelmeta().custom_metadata_map, inputs, outputs, str(path)
+        )
+        self.size = self.info.preprocess.size
+        if size is not None and size != self.size:
+            raise ConfigError(
+                f"{path}: exported for --size {self.size[0]}x{self.size[1]}, not {size[0]}x{size[1]}; export it again"
+            )
+        self.digest = digest_file(path)
+        self.output_names = tuple(tensor.name for tensor in outputs)
+        self._path = path
+
+    def infer(self, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """Runs one frame (H, W, 3) uint8 RGB; arrays by output name, without the batch axis."""
+        return {name: array[0] for name, array in self.infer_batch(frame[None]).items()}
+
+    def infer_batch(self, frames: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        """Runs frames (N, H, W, 3) uint8 RGB; arrays by output name, with the batch axis.
+
+        Raises:
+            DataError: The frames are not what the graph was exported for.
+        """
+        frames = as_batch(frames)
+        self._require_fit(self.export, frames)
+        feed = frames if self.export.outputs == "graph" else np.stack([self.info.preprocess.apply(f) for f in frames])
+        name = "frame" if self.export.outputs == "graph" else "input"
+        return dict(zip(self.output_names, self._session.run(None, {name: feed}), strict=True))
+
+    def _require_fit(self, export: ExportRecord, frames: NDArray[np.uint8]) -> None:
+        count, height, width, _ = frames.shape
+        if export.batch != "dynamic" and count != export.batch:
+            raise DataError(
+                f"{self._path}: takes batches of {export.batch}, got {count}; export it with --batch {count} or dynamic"
+            )
+        if export.frame is not None and (height, width) != export.frame:
+            raise DataError(
+                f"{self._path}: takes frames of {export.frame[0]}x{export.frame[1]}, got {height}x{width}; "
+                f"export it with --frame {height}x{width}, or without --frame for any size"
+            )
+
+    def close(self) -> None:
+        """Frees the session."""
+        self._session = None
+
+    def end_profile(self) -> Path:
+        """Ends profiling and gives the file that the runtime wrote."""
+        return Path(self._session.end_profiling())
+
+    def __enter__(self) -> OnnxRuntimeRunner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _open_session(path: Path, threads: int | None, profile_prefix: Path | None) -> Any:
+    ort = require("onnxruntime", "cpu")
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    if profile_prefix is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile_prefix)
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no base but this one
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{path}: onnxruntime cannot load it ({reason}); export it again") from None
+
+
+def _tensors(arguments: Any) -> tuple[Tensor, ...]:
+    return tuple(Tensor(a.name, a.type, tuple(a.shape)) for a in arguments)
