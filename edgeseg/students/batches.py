@@ -1,0 +1,218 @@
+"""From dataset to batches: decoded frames kept in memory, samples drawn by seed, epoch and id, a loader."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Dataset as TorchDataset
+
+from edgeseg.classes import IGNORE_INDEX
+from edgeseg.datasets import Dataset
+from edgeseg.errors import DataError
+from edgeseg.preprocess import Preprocess
+from edgeseg.students import augment
+from edgeseg.students.settings import AugmentSettings
+
+SampleKey = tuple[int, int]
+"""(epoch, index in the dataset)."""
+WindowReader = Callable[[str, int, int, int, int], NDArray[np.float32]]
+"""(sample id, top, left, height, width) → soft labels (C, height, width), as ``SoftLabels.window``."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N training samples.
+
+    Attributes:
+        images: (N, 3, H, W) float32, normalised.
+        labels: (N, H, W) uint8 train ids, 255 ignored.
+        soft_labels: (N, C, H, W) float32 probabilities, all 0 where there are none; None in a training on labels.
+        sample_ids: N texts.
+    """
+
+    images: Tensor
+    labels: Tensor
+    soft_labels: Tensor | None
+    sample_ids: tuple[str, ...]
+
+
+class DecodedFrames:
+    """Frames and labels of a dataset, decoded once and kept in memory as far as the bound allows.
+
+    Everything lies in one block, so that loader processes share it with the process that they come from.
+    Samples beyond the bound are read when they are asked for.
+
+    Args:
+        dataset: What to read.
+        memory_mb: Bound in MiB.
+        labels: Whether labels are wanted; without, every label is all ignored.
+
+    Raises:
+        DataError: A sample cannot be read, or its label has another size than its image.
+    """
+
+    def __init__(self, dataset: Dataset, memory_mb: float, labels: bool = True) -> None:
+        self.dataset, self.labels = dataset, labels and dataset.has_labels
+        height, width = dataset.size(0)
+        self._start: list[int] = []
+        self._sizes: list[tuple[int, int]] = []
+        self._block = torch.empty(min(int(memory_mb * 2**20), len(dataset) * height * width * 4), dtype=torch.uint8)
+        self._fill()
+
+    @property
+    def memory_mb(self) -> float:
+        """What the frames take, in MiB."""
+        return self._block.numel() / 2**20
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Image (3, H, W) uint8 RGB and label (H, W) uint8 train ids."""
+        if index >= len(self._start):
+            image, label = self._read(index)
+            return torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(label)
+        height, width = self._sizes[index]
+        start, pixels = self._start[index], height * width
+        image_part = self._block[start : start + 3 * pixels].view(height, width, 3)
+        return image_part.permute(2, 0, 1), self._block[start + 3 * pixels : start + 4 * pixels].view(height, width)
+
+    def label_maps(self) -> Iterator[NDArray[np.uint8]]:
+        """Label maps (H, W) uint8 of all samples, in order."""
+        for index in range(len(self)):
+            yield self[index][1].numpy() if index < len(self._start) else self.dataset.label(index)
+
+    def _fill(self) -> None:
+        end = 0
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for chunk in _chunks(len(self.dataset), 32):
+                for image, label in pool.map(self._read, chunk):
+                    content = torch.from_numpy(np.concatenate((image.reshape(-1), label.reshape(-1))))
+                    if end + content.numel() > self._block.numel():
+                        return
+                    self._block[end : end + content.numel()] = content
+                    self._start.append(end)
+                    self._sizes.append((label.shape[0], label.shape[1]))
+                    end += content.numel()
+
+    def _read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        image = self.dataset.image(index)
+        label = self.dataset.label(index) if self.labels else np.full(image.shape[:2], IGNORE_INDEX, np.uint8)
+        if label.shape != image.shape[:2]:
+            raise DataError(
+                f"{self.dataset.spec}, sample {self.dataset.sample_ids[index]}: the label is {label.shape}, "
+                f"the image {image.shape[:2]} (height, width); they must be of one size"
+            )
+        return np.array(image, order="C"), np.array(label, order="C")
+
+
+class TrainingSamples(TorchDataset[Batch]):
+    """Augmented samples by (epoch, index); equal keys give equal samples.
+
+    Args:
+        frames: Where frames and labels come from.
+        preprocess: The network's input.
+        settings: Random changes.
+        seed: Of the training.
+        soft_window: Where soft labels come from, or None.
+    """
+
+    def __init__(
+        self,
+        frames: DecodedFrames,
+        preprocess: Preprocess,
+        settings: AugmentSettings,
+        seed: int,
+        soft_window: WindowReader | None = None,
+    ) -> None:
+        self.frames, self.preprocess, self.settings, self.seed = frames, preprocess, settings, seed
+        self.soft_window = soft_window
+        self._color = augment.jitter(settings)
+
+    def __getitem__(self, key: SampleKey) -> Batch:
+        """One sample, as a batch of one."""
+        epoch, index = key
+        sample_id = self.frames.dataset.sample_ids[index]
+        image, label = self.frames[index]
+        with augment.sample_randomness(self.seed, epoch, sample_id):
+            view = augment.draw_view(self.settings, self.preprocess, label.shape[0], label.shape[1])
+            shown = augment.view_image(image, view, self.preprocess, self._color)
+        soft = self._soft_labels(sample_id, view) if self.soft_window else None
+        shown_label = augment.view_label(label, view, self.preprocess)
+        return Batch(shown[None], shown_label[None], soft, (sample_id,))
+
+    def _soft_labels(self, sample_id: str, view: augment.View) -> Tensor:
+        assert self.soft_window is not None
+        window = self.soft_window(sample_id, view.top, view.left, view.height, view.width)
+        return augment.view_soft_labels(torch.from_numpy(window), view, self.preprocess)[None]
+
+
+class EpochBatches(Sampler[list[SampleKey]]):
+    """Shuffled batches of keys; the order is a function of seed and epoch.
+
+    The last incomplete batch is dropped unless it is the only one.
+
+    Args:
+        samples: Number of samples.
+        batch_size: Samples a batch.
+        seed: Of the training.
+    """
+
+    def __init__(self, samples: int, batch_size: int, seed: int) -> None:
+        self.samples, self.batch_size, self.seed = samples, min(batch_size, samples), seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.samples // self.batch_size
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        generator = torch.Generator().manual_seed(augment.seed_of(self.seed, self.epoch))
+        order = torch.randperm(self.samples, generator=generator).tolist()
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            yield [(self.epoch, index) for index in order[start : start + self.batch_size]]
+
+
+def make_loader(samples: TrainingSamples, batches: EpochBatches, workers: int | None, pin: bool) -> DataLoader[Batch]:
+    """Makes the loader; set ``batches.epoch`` before each pass.
+
+    Args:
+        samples: What to load.
+        batches: Which samples, in what order.
+        workers: Processes; None is min(2, processors - 1).
+        pin: Whether batches are put in memory from which they move to a GPU without waiting.
+    """
+    if workers is None:
+        workers = min(2, (os.cpu_count() or 1) - 1)
+    return DataLoader(
+        samples,
+        batch_sampler=batches,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        collate_fn=join,
+        pin_memory=pin,
+        generator=torch.Generator(),  # its own, or each pass would draw from the one that dropout uses
+    )
+
+
+def join(parts: list[Batch]) -> Batch:
+    """Joins batches along N."""
+    soft = [part.soft_labels for part in parts if part.soft_labels is not None]
+    return Batch(
+        torch.cat([part.images for part in parts]),
+        torch.cat([part.labels for part in parts]),
+        torch.cat(soft) if soft else None,
+        tuple(sample_id for part in parts for sample_id in part.sample_ids),
+    )
+
+
+def _chunks(total: int, size: int) -> Iterator[range]:
+    # Bounds what is decoded ahead: pool.map alone would decode everything at once.
+    return (range(start, min(start + size, total)) for start in range(0, total, size))

@@ -1,0 +1,81 @@
+"""Where a training runs and with what precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from edgeseg.errors import ConfigError
+from edgeseg.students.settings import TrainSettings
+
+_NATIVE_BF16 = ("amx_bf16", "avx512_bf16", "bf16")
+"""Processor flags as ``/proc/cpuinfo`` has them, the last one ARM's."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a training computes on and with.
+
+    Attributes:
+        device: Where the network is.
+        dtype: Type of the multiplications under autocast; float32 without autocast.
+        memory_format: Layout of images and weights.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    memory_format: torch.memory_format
+
+    @property
+    def autocast(self) -> torch.autocast:
+        """Context of forward passes."""
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not torch.float32)
+
+    @property
+    def needs_scaling(self) -> bool:
+        """Whether gradients would underflow without a scaled loss."""
+        return self.dtype is torch.float16
+
+
+def choose(settings: TrainSettings) -> Hardware:
+    """Resolves ``device``, ``precision`` and ``channels_last``.
+
+    Raises:
+        ConfigError: The device is not there.
+    """
+    device = _device(settings.device)
+    named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    dtype = named[settings.precision] if settings.precision != "auto" else _native_dtype(device)
+    channels_last = settings.channels_last
+    if channels_last is None:
+        channels_last = dtype is not torch.float32
+    return Hardware(device, dtype, torch.channels_last if channels_last else torch.contiguous_format)
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f"device {name!r}: this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu")
+    return device
+
+
+def _native_dtype(device: torch.device) -> torch.dtype:
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return torch.bfloat16 if device.type == "cpu" and _cpu_has_bf16() else torch.float32
+
+
+def _cpu_has_bf16() -> bool:
+    try:
+        with Path("/proc/cpuinfo").open(encoding="ascii", errors="replace") as lines:
+            flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    except OSError:
+        return False
+    return any(flag in flags.split() for flag in _NATIVE_BF16)

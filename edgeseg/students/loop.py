@@ -1,0 +1,132 @@
+"""One epoch of training."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from edgeseg.errors import TrainingError
+from edgeseg.nets.base import SegmentationNet
+from edgeseg.progress import track
+from edgeseg.students.batches import Batch
+from edgeseg.students.ema import MovingAverage
+from edgeseg.students.hardware import Hardware
+from edgeseg.students.losses import Objective
+from edgeseg.students.optimizer import set_rate
+from edgeseg.students.schedule import rate_factor
+from edgeseg.students.settings import TrainSettings
+
+
+@dataclass
+class Learner:
+    """What an epoch changes, and how.
+
+    Attributes:
+        settings: Of the training.
+        hardware: Where it runs.
+        net: The trained network.
+        objective: What is minimised.
+        optimizer, scaler, average: The optimiser, the fp16 loss scale, the moving average or None.
+    """
+
+    settings: TrainSettings
+    hardware: Hardware
+    net: SegmentationNet
+    objective: Objective
+    optimizer: Optimizer
+    scaler: GradScaler
+    average: MovingAverage | None
+
+    @property
+    def result(self) -> torch.nn.Module:
+        """The network to validate and save."""
+        return self.average.net if self.average else self.net
+
+    def run_epoch(self, loader: DataLoader[Batch], epoch: int) -> dict[str, Any]:
+        """Trains on every batch once.
+
+        Args:
+            loader: Batches of the epoch.
+            epoch: Counted from 0.
+
+        Returns:
+            Mean of each loss term, ``kl_ce_ratio`` where both exist, the last ``learning_rate``, ``images_per_s``.
+
+        Raises:
+            TrainingError: The loss is not finite; the message names epoch, iteration and samples.
+        """
+        self.net.train()
+        per_epoch = len(loader)
+        started, images = time.perf_counter(), 0
+        watch = _LossWatch(epoch)
+        rate = 0.0
+        for number, batch in enumerate(track(loader, f"epoch {epoch + 1}/{self.settings.epochs}", total=per_epoch)):
+            iteration = epoch * per_epoch + number
+            rate = self.settings.optimizer.learning_rate * rate_factor(
+                self.settings.schedule, iteration, self.settings.epochs * per_epoch, per_epoch
+            )
+            set_rate(self.optimizer, rate)
+            watch.add(iteration, batch.sample_ids, self._step(batch))
+            if self.average:
+                self.average.update(iteration)
+            images += len(batch.sample_ids)
+        terms = watch.means()
+        return {**self._named(terms), "learning_rate": rate, "images_per_s": images / (time.perf_counter() - started)}
+
+    def _step(self, batch: Batch) -> dict[str, Tensor]:
+        device = self.hardware.device
+        images = batch.images.to(device, non_blocking=True, memory_format=self.hardware.memory_format)
+        label = batch.labels.to(device, non_blocking=True)
+        soft = None if batch.soft_labels is None else batch.soft_labels.to(device, non_blocking=True)
+        with self.hardware.autocast:
+            outputs = self.net(images)
+        terms: dict[str, Tensor] = self.objective(outputs, label, soft)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(terms["loss"]).backward()  # type: ignore[no-untyped-call]
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return {name: value.detach() for name, value in terms.items()}
+
+    def _named(self, terms: dict[str, float]) -> dict[str, float]:
+        if terms.get("ce") and "kl" in terms:
+            ratio = self.objective.kl_weight * terms["kl"] / (self.objective.ce_weight * terms["ce"])
+            return {**terms, "kl_ce_ratio": ratio}
+        return terms
+
+
+class _LossWatch:
+    """Sums loss terms and looks at each loss one iteration late, when a GPU has computed it anyway."""
+
+    def __init__(self, epoch: int) -> None:
+        self._epoch, self._count = epoch, 0
+        self._sums: dict[str, Tensor] = {}
+        self._pending: tuple[int, tuple[str, ...], dict[str, Tensor]] | None = None
+
+    def add(self, iteration: int, sample_ids: tuple[str, ...], terms: dict[str, Tensor]) -> None:
+        self._check()
+        self._pending = iteration, sample_ids, terms
+        self._sums = {name: self._sums.get(name, 0) + value for name, value in terms.items()}
+        self._count += 1
+
+    def means(self) -> dict[str, float]:
+        self._check()
+        return {name: float(value) / self._count for name, value in self._sums.items()}
+
+    def _check(self) -> None:
+        if self._pending is None:
+            return
+        iteration, sample_ids, terms = self._pending
+        if not math.isfinite(float(terms["loss"])):
+            values = ", ".join(f"{name} {float(value):g}" for name, value in terms.items())
+            raise TrainingError(
+                f"the loss is not finite ({values}) in epoch {self._epoch + 1}, iteration {iteration}, on the samples "
+                f"{', '.join(sample_ids)}; look at these samples, or lower optimizer.learning_rate"
+            )

@@ -1,0 +1,39 @@
+"""The optimiser, with weight decay where it belongs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from edgeseg.students.settings import OptimizerSettings
+
+_DECAYING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
+
+
+def build_optimizer(settings: OptimizerSettings, net: nn.Module) -> Optimizer:
+    """Makes the optimiser of a network's trainable parameters.
+
+    Weights of convolutions and linear layers decay; biases, normalisation layers, PReLU slopes and whatever
+    else a network may have do not.
+    """
+    decaying = {id(m.weight) for m in net.modules() if isinstance(m, _DECAYING)}
+    trained = [p for p in net.parameters() if p.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in trained if id(p) in decaying], "weight_decay": settings.weight_decay},
+        {"params": [p for p in trained if id(p) not in decaying], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if settings.kind == "sgd":
+        return SGD(
+            groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.nesterov, foreach=True
+        )
+    kind = AdamW if settings.kind == "adamw" else Adam
+    return kind(groups, lr=settings.learning_rate, foreach=True)
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Sets the learning rate of every group."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate

@@ -1,0 +1,112 @@
+"""The folder of a run: checkpoints, metrics, settings, and the state from which it goes on after being killed."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edgeseg.errors import ConfigError, OutputError, TrainingError
+from edgeseg.files import atomic_path, write_atomic
+from edgeseg.students.settings import changed
+
+FREE_SETTINGS = ("workers", "memory_mb")
+"""Settings without influence on the result, which may differ when a run goes on."""
+
+
+@dataclass
+class RunState:
+    """Everything that the rest of a run depends on, after some epochs.
+
+    Attributes:
+        settings: Plain settings of the run.
+        data_digest: Digest of the training data.
+        epoch: Epochs done.
+        best_miou: Best so far, None before the first validation.
+        history: One plain line of figures an epoch.
+        net, ema, optimizer, scaler: State dicts; ``ema`` None without averaging.
+    """
+
+    settings: dict[str, Any]
+    data_digest: str
+    epoch: int = 0
+    best_miou: float | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    net: dict[str, Tensor] = field(default_factory=dict)
+    ema: dict[str, Tensor] | None = None
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+
+class RunFolder:
+    """Names and files of a run's folder.
+
+    Args:
+        path: The folder; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.best, self.last = path / "best.edgeseg", path / "last.edgeseg"
+        self.metrics, self.config, self.state = path / "metrics.jsonl", path / "config.yaml", path / "state.pt"
+
+    def require_free(self) -> None:
+        """Refuses a folder with the results of a run.
+
+        Raises:
+            OutputError: There are some.
+        """
+        if found := [p.name for p in (self.state, self.best, self.last, self.metrics) if p.exists()]:
+            raise OutputError(
+                f"{self.path} already holds a run ({', '.join(found)}); go on with it by --resume, or name another --out"
+            )
+
+    def write_metrics(self, history: list[dict[str, Any]]) -> None:
+        """Writes one JSON line an epoch, the whole file at once."""
+        write_atomic(self.metrics, "".join(json.dumps(line) + "\n" for line in history))
+
+    def write_state(self, state: RunState) -> None:
+        """Writes the state, whole or not at all.
+
+        Raises:
+            OutputError: The place cannot be written.
+        """
+        with atomic_path(self.state) as partial:
+            try:
+                torch.save(vars(state), partial)
+            except RuntimeError as error:  # torch's own writer reports a full disk like this
+                raise OutputError(f"cannot write {self.state}: {error}; check that the disk has space") from error
+
+    def read_state(self, settings: dict[str, Any], data_digest: str) -> RunState | None:
+        """Reads the state of an earlier run with the same settings and data.
+
+        Args:
+            settings: Plain settings of now.
+            data_digest: Digest of the training data of now.
+
+        Returns:
+            The state, or None where no epoch was finished.
+
+        Raises:
+            ConfigError: Settings or data changed; the message lists how.
+            TrainingError: The state cannot be read.
+        """
+        if not self.state.exists():
+            return None
+        try:
+            state = RunState(**torch.load(self.state, map_location="cpu", weights_only=True))
+        except (RuntimeError, EOFError, TypeError, ValueError, OSError, pickle.UnpicklingError) as error:
+            raise TrainingError(f"{self.state}: cannot be read ({error}); start again in another folder") from None
+        if lines := changed(state.settings, settings, FREE_SETTINGS):
+            raise ConfigError(
+                f"{self.path}: settings changed since the run began: {'; '.join(lines)}; "
+                "resume with the same ones, or start again in another folder"
+            )
+        if state.data_digest != data_digest:
+            raise ConfigError(f"{self.path}: the training data changed since the run began; start again in another folder")
+        return state
