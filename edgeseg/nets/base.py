@@ -99,6 +99,15 @@ def check_num_classes(num_classes: int) -> None:
         raise ConfigError(f"num_classes must be 1 to 255, got {num_classes}")
 
 
+def check_batch(net: nn.Module, images: Tensor) -> None:
+    """Raises ``ConfigError`` for one image in training, where image-level pooling leaves its batch norm one value."""
+    if net.training and int(images.shape[0]) < 2:
+        raise ConfigError(
+            f"{type(net).__name__} cannot train on a batch of one image, since it normalises image-level "
+            "features over the batch; take a batch size of 2 or more and drop a last batch of one"
+        )
+
+
 def initialize_weights(net: nn.Module) -> None:
     """Draws weights for training from scratch: He's normal for convolutions, identity for batch norms.
 
