@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.datasets.synthetic.light import Color, Light
+from edgeseg.datasets.synthetic.light import Color, Floats, Light, vector
 
 _SUBPIXEL_BITS = 4
 _FAR_OFF = 20_000.0
@@ -50,9 +50,9 @@ class Canvas:
         self.camera = camera
         self.light = light
 
-    def clarity(self, z: float | NDArray[np.float32]) -> NDArray[np.float32]:
+    def clarity(self, z: float | Floats) -> Floats:
         """Share of a colour that is left at distance z in metres."""
-        return np.exp(-np.asarray(z, np.float32) / self.light.haze_m)
+        return np.asarray(np.exp(-np.asarray(z, np.float32) / self.light.haze_m))
 
     def hazed(self, color: Color, z: float) -> Color:
         """A colour as seen from distance z."""
@@ -91,31 +91,31 @@ class Canvas:
         left, top, right, bottom = box
         texture = _shrunk(texture, corners)
         h, w = texture.shape[:2]
-        origin = np.float32([left, top])
-        matrix = cv2.getPerspectiveTransform(np.float32([[0, 0], [w, 0], [w, h], [0, h]]), corners - origin)
+        origin = vector([left, top])
+        matrix = cv2.getPerspectiveTransform(vector([[0, 0], [w, 0], [w, h], [0, h]]), corners - origin)
         size = (right - left, bottom - top)
         warped = cv2.warpPerspective(texture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         mask = np.zeros((size[1], size[0]), np.uint8)
         cv2.fillPoly(mask, [_fixed([tuple(p) for p in corners - origin])], 255, cv2.LINE_8, _SUBPIXEL_BITS)
-        self._blend(warped.astype(np.float32) * np.float32(lit), mask, box, train_id, z)
+        self._blend(warped.astype(np.float32) * vector(lit), mask, box, train_id, z)
 
     def sprite(
         self, sprite: NDArray[np.uint8], box_px: tuple[float, float, float, float], train_id: int, z: float, lit: Color
     ) -> None:
         """Sets an upright picture with alpha (h, w, 4) into left, top, right, bottom."""
         left, top, right, bottom = box_px
-        corners = np.float32([[left, top], [right, bottom]])
+        corners = vector([[left, top], [right, bottom]])
         box = self._box(corners)
         if box is None or right - left < 0.5 or bottom - top < 0.5:
             return
-        sprite = _shrunk(sprite, np.float32([[left, top], [right, top], [right, bottom], [left, bottom]]))
+        sprite = _shrunk(sprite, vector([[left, top], [right, top], [right, bottom], [left, bottom]]))
         h, w = sprite.shape[:2]
-        matrix = np.float32([[(right - left) / w, 0, left - box[0]], [0, (bottom - top) / h, top - box[1]]])
+        matrix = vector([[(right - left) / w, 0, left - box[0]], [0, (bottom - top) / h, top - box[1]]])
         warped = cv2.warpAffine(sprite, matrix, (box[2] - box[0], box[3] - box[1]), flags=cv2.INTER_LINEAR)
         mask = np.where(warped[:, :, 3] > 127, 255, 0).astype(np.uint8)
-        self._blend(warped[:, :, :3].astype(np.float32) * np.float32(lit), mask, box, train_id, z)
+        self._blend(warped[:, :, :3].astype(np.float32) * vector(lit), mask, box, train_id, z)
 
-    def _box(self, corners: NDArray[np.float32]) -> tuple[int, int, int, int] | None:
+    def _box(self, corners: Floats) -> tuple[int, int, int, int] | None:
         height, width = self.label.shape
         low, high = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int) + 1
         left, top, right, bottom = max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
@@ -123,7 +123,7 @@ class Canvas:
 
     def _blend(
         self,
-        color: NDArray[np.float32],
+        color: Floats,
         mask: NDArray[np.uint8],
         box: tuple[int, int, int, int],
         train_id: int,
@@ -132,7 +132,7 @@ class Canvas:
         left, top, right, bottom = box
         inside = mask > 0
         clear = self.clarity(z)
-        seen = color * clear + np.float32(self.light.sky_low) * (1 - clear)
+        seen = color * clear + vector(self.light.sky_low) * (1 - clear)
         self.image[top:bottom, left:right][inside] = np.clip(seen, 0, 255)[inside].astype(np.uint8)
         self.label[top:bottom, left:right][inside] = train_id
 
@@ -142,7 +142,7 @@ def _fixed(points: list[tuple[float, float]]) -> NDArray[np.int32]:
     return np.rint(clipped * (1 << _SUBPIXEL_BITS)).astype(np.int32)
 
 
-def _shrunk(texture: NDArray[np.uint8], corners: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _shrunk(texture: NDArray[np.uint8], corners: Floats) -> NDArray[np.uint8]:
     """Reduces a texture to about its size on the canvas, so that far ones do not shimmer."""
     width = max(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[3]))
     height = max(np.linalg.norm(corners[3] - corners[0]), np.linalg.norm(corners[2] - corners[1]))

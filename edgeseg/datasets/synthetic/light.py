@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Color = tuple[float, float, float]
+Floats = NDArray[np.floating[Any]]
+
+
+def vector(values: Sequence[Any]) -> NDArray[np.float32]:
+    """A colour, or points, as a float32 array."""
+    return np.asarray(values, np.float32)
 
 
 @dataclass(frozen=True)
@@ -85,14 +93,14 @@ def finish(image: NDArray[np.uint8], light: Light, rng: np.random.Generator) -> 
         seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), light.blur_px), np.float32)
     rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     seen *= (1 - 0.14 * (rows**2 + columns**2) / 2)[:, :, None]
-    seen = 255 * (np.clip(seen, 0, 255) / 255) ** np.float32(light.gamma)
+    seen = np.float32(255) * (np.clip(seen, 0, 255) / np.float32(255)) ** np.float32(light.gamma)
     # Shot noise grows with the square root of the light, read noise does not.
     sigma = light.noise * (0.5 + 0.5 * np.sqrt(seen / 255))
     seen += sigma * rng.standard_normal(seen.shape, np.float32)
     return np.clip(np.rint(seen), 0, 255).astype(np.uint8)
 
 
-def _rain(seen: NDArray[np.float32], amount: float, rng: np.random.Generator) -> NDArray[np.float32]:
+def _rain(seen: Floats, amount: float, rng: np.random.Generator) -> Floats:
     height, width = seen.shape[:2]
     drops = np.zeros((height, width), np.uint8)
     for x, y, length in zip(

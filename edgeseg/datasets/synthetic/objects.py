@@ -28,10 +28,14 @@ class Thing(Protocol):
         length: Metres along the road.
     """
 
-    s: float
-    x: float
-    speed: float
-    length: float
+    @property
+    def s(self) -> float: ...  # noqa: D102
+    @property
+    def x(self) -> float: ...  # noqa: D102
+    @property
+    def speed(self) -> float: ...  # noqa: D102
+    @property
+    def length(self) -> float: ...  # noqa: D102
 
     def paint(self, canvas: Canvas, near: tuple[float, float], far: tuple[float, float], time: int) -> None:
         """Paints itself.
@@ -257,7 +261,7 @@ class Person:
         scale = canvas.camera.focal / z
         swing = float(np.sin(self.phase + 1.1 * time))
         train_id = classes.BICYCLIST if self.cycling else classes.PEDESTRIAN
-        lift = 0.25 if self.cycling else 0.0
+        lift = 0.36 if self.cycling else 0.0
         hip, shoulder = 0.48 * self.height + lift, 0.82 * self.height + lift
         if self.cycling:
             self._bicycle(canvas, x, z, scale)
@@ -271,8 +275,9 @@ class Person:
             canvas.line(arm, 0.11 * scale, shirt, train_id, z)
         head = canvas.camera.project(x, 0.92 * self.height + lift, z)
         canvas.ellipse(head, (0.115 * scale, 0.15 * scale), canvas.light.shade(self.skin, 0), train_id, z)
+        cap: Color = (206, 204, 60) if self.cycling else _DARK
         hair = canvas.camera.project(x, 0.96 * self.height + lift, z)
-        canvas.ellipse(hair, (0.12 * scale, 0.09 * scale), canvas.light.shade(_DARK, 0), train_id, z)
+        canvas.ellipse(hair, (0.13 * scale, 0.09 * scale), canvas.light.shade(cap, 0), train_id, z)
 
     def _legs(
         self,
@@ -294,8 +299,8 @@ class Person:
 
     def _bicycle(self, canvas: Canvas, x: float, z: float, scale: float) -> None:
         wheel = canvas.camera.project(x, 0.36, z)
-        canvas.ellipse(wheel, (0.075 * scale, 0.36 * scale), _DARK, classes.BICYCLIST, z)
-        bar = [canvas.camera.project(x - 0.3, 1.02, z), canvas.camera.project(x + 0.3, 1.02, z)]
+        canvas.ellipse(wheel, (0.09 * scale, 0.36 * scale), _DARK, classes.BICYCLIST, z)
+        bar = [canvas.camera.project(x - 0.34, 1.1, z), canvas.camera.project(x + 0.34, 1.1, z)]
         canvas.line(bar, 0.06 * scale, _DARK, classes.BICYCLIST, z)
 
 

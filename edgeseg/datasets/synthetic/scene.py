@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edgeseg.datasets.synthetic import classes
 from edgeseg.datasets.synthetic.canvas import Camera, Canvas
-from edgeseg.datasets.synthetic.light import finish
+from edgeseg.datasets.synthetic.light import Floats, finish, vector
 from edgeseg.datasets.synthetic.objects import NEAR_M, Thing
 from edgeseg.datasets.synthetic.world import VIEW_M, Road, World
 
@@ -35,14 +35,15 @@ def render(
 
 
 def _paint_sky(canvas: Canvas, world: World, along: float) -> None:
-    height, width = canvas.label.shape
     camera, light = canvas.camera, canvas.light
-    rows = np.clip(np.arange(height, dtype=np.float32) / camera.horizon, 0, 1)[:, None, None]
-    sky = np.float32(light.sky_top) * (1 - rows) + np.float32(light.sky_low) * rows
+    height, width = int(camera.horizon) + 3, canvas.label.shape[1]
+    rows = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    sky = vector(light.sky_top) * (1 - rows) + vector(light.sky_low) * rows
     clouds = cv2.resize(np.roll(world.clouds, round(along / 2), 1), (width, height), interpolation=cv2.INTER_CUBIC)
-    cover = np.clip(clouds * 0.5 + 1.6 * light.clouds - 0.8, 0, 1)[:, :, None] * 0.8
-    white = np.float32(light.sky_low) * (1 + 0.05 * clouds[:, :, None])
-    canvas.image[:] = np.clip(sky * (1 - cover) + white * cover, 0, 255).astype(np.uint8)
+    clouds = clouds[:, :, None]
+    cover = np.clip(clouds * 0.5 + 1.6 * light.clouds - 0.8, 0, 1) * 0.8
+    white = vector(light.sky_low) * (1 + 0.05 * clouds)
+    canvas.image[:height] = np.clip(sky + (white - sky) * cover, 0, 255).astype(np.uint8)
     canvas.label[:] = classes.SKY
     _paint_skyline(canvas, world, along)
 
@@ -74,42 +75,41 @@ def _paint_ground(canvas: Canvas, world: World, along: float) -> None:
     label = np.where(away < road.half_width, classes.ROAD, classes.PAVEMENT)
     label = np.where(away > road.half_width + road.pavement, road.verge, label)
     color = _ground_color(road, x, s, z, light.rain)
-    color *= np.float32(light.shade((1, 1, 1), 0)) * _shade(world, x, s)[:, :, None]
+    color *= vector(light.shade((1, 1, 1), 0)) * _shade(world, x, s)[:, :, None]
     clear = canvas.clarity(z)[:, :, None]
-    canvas.image[first:] = np.clip(color * clear + np.float32(light.sky_low) * (1 - clear), 0, 255).astype(np.uint8)
+    canvas.image[first:] = np.clip(color * clear + vector(light.sky_low) * (1 - clear), 0, 255).astype(np.uint8)
     canvas.label[first:] = label.astype(np.uint8)
 
 
-def _ground_color(
-    road: Road, x: NDArray[np.float32], s: NDArray[np.float32], z: NDArray[np.float32], rain: float
-) -> NDArray[np.float32]:
+def _ground_color(road: Road, x: Floats, s: Floats, z: Floats, rain: float) -> Floats:
     along = np.broadcast_to(s, x.shape)
     away = np.abs(x)
     # Grain finer than a pixel averages out with distance.
     fine = _sampled(road.grain, x, along) * np.exp(-z / 14)
     coarse = _sampled(road.grain, x / 9, along / 9)
-    color = np.float32(road.color) + (6 * fine + 6 * coarse)[:, :, None]
+    color = vector(road.color) + (6 * fine + 6 * coarse)[:, :, None]
     color[_markings(road, x, along, away)] = (206, 204, 196)
+    on_road = away < road.half_width
+    if rain > 0:
+        wet = np.clip(0.45 + 0.4 * coarse, 0, 0.9) * on_road
+        color += np.float32(46 * rain) * wet[:, :, None]
     slabs = (np.mod(along, 1.0) < 0.07) | (np.mod(away - road.half_width, 0.8) < 0.06)
-    pavement = np.float32(road.pavement_color) + (5 * fine + 4 * coarse - 16 * (slabs & (z < 22)))[:, :, None]
-    verge = np.float32(road.verge_color) * (1 + 0.14 * fine + 0.1 * coarse)[:, :, None]
-    color = np.where((away < road.half_width)[:, :, None], color, pavement)
-    color = np.where((away > road.half_width + road.pavement)[:, :, None], verge, color)
-    kerb = (away > road.half_width) & (away < road.half_width + 0.16)
-    color[kerb] = np.float32(road.pavement_color) * 1.14
-    wet = np.float32(rain) * np.clip(0.45 + 0.4 * coarse, 0, 0.9)[:, :, None] * (away < road.half_width)[:, :, None]
-    return np.asarray(color * (1 - 0.35 * rain) + wet * 46, np.float32)
+    kerb = np.where(away < road.half_width + 0.16, np.float32(1.14), np.float32(1))
+    pavement = vector(road.pavement_color) * kerb[:, :, None]
+    pavement += (5 * fine + 4 * coarse - 16 * (slabs & (z < 22)))[:, :, None]
+    color = np.where(on_road[:, :, None], color, pavement)
+    beyond = away > road.half_width + road.pavement
+    color[beyond] = vector(road.verge_color) * (1 + 0.14 * fine + 0.1 * coarse)[beyond][:, None]
+    return np.asarray(color * np.float32(1 - 0.35 * rain), np.float32)
 
 
-def _sampled(grain: NDArray[np.float32], x: NDArray[np.float32], s: NDArray[np.float32]) -> NDArray[np.float32]:
+def _sampled(grain: Floats, x: Floats, s: Floats) -> Floats:
     columns = (x * _GRAIN_PER_METRE).astype(np.int32) & 255
     rows = (s * _GRAIN_PER_METRE).astype(np.int32) & 255
     return np.asarray(grain[rows, columns])
 
 
-def _markings(
-    road: Road, x: NDArray[np.float32], s: NDArray[np.float32], away: NDArray[np.float32]
-) -> NDArray[np.bool_]:
+def _markings(road: Road, x: Floats, s: Floats, away: Floats) -> NDArray[np.bool_]:
     painted = (away < 0.08) & (np.mod(s, 9) < 4)
     if road.edge_lines:
         painted |= (away > road.half_width - 0.34) & (away < road.half_width - 0.22)
@@ -118,7 +118,7 @@ def _markings(
     return painted
 
 
-def _shade(world: World, x: NDArray[np.float32], s: NDArray[np.float32]) -> NDArray[np.float32]:
+def _shade(world: World, x: Floats, s: Floats) -> Floats:
     lit = np.ones(x.shape, np.float32)
     for s0, s1, x0, x1 in world.shadows:
         rows = ((s >= s0) & (s < s1))[:, 0]

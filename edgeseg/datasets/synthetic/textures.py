@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.datasets.synthetic.light import Color
+from edgeseg.datasets.synthetic.light import Color, Floats, vector
 
 PIXELS_PER_METRE = 12
 
@@ -17,7 +17,7 @@ WALLS: tuple[Color, ...] = (
 """Brick, plaster, concrete; the greys are close to road and pavement on purpose."""
 
 
-def noise(rng: np.random.Generator, height: int, width: int, coarsest: int) -> NDArray[np.float32]:
+def noise(rng: np.random.Generator, height: int, width: int, coarsest: int) -> Floats:
     """Tileable noise (height, width) float32, mean 0 and standard deviation 1: octaves from fine to ``coarsest`` px."""
     total = np.zeros((height, width), np.float32)
     grain = 1
@@ -28,15 +28,22 @@ def noise(rng: np.random.Generator, height: int, width: int, coarsest: int) -> N
         large = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)[grain:-grain, grain:-grain]
         total += np.sqrt(np.float32(grain)) * np.resize(large, (height, width))
         grain *= 2
-    return (total - total.mean()) / max(float(total.std()), 1e-6)
+    return np.asarray((total - total.mean()) / max(float(total.std()), 1e-6))
 
 
-def _grained(rng: np.random.Generator, height: int, width: int, color: Color, amount: float) -> NDArray[np.float32]:
+def clouds(rng: np.random.Generator) -> Floats:
+    """Cover of a sky (128, 256) float32, tileable sideways, without fine grain."""
+    rough = noise(rng, 128, 256, 64)
+    smooth = cv2.GaussianBlur(np.pad(rough, 32, mode="wrap"), (0, 0), 4)[32:-32, 32:-32]
+    return np.asarray(smooth / max(float(smooth.std()), 1e-6), np.float32)
+
+
+def _grained(rng: np.random.Generator, height: int, width: int, color: Color, amount: float) -> Floats:
     grain = amount * noise(rng, height, width, 8)
-    return np.float32(color) + grain[:, :, None]
+    return np.asarray(vector(color) + grain[:, :, None])
 
 
-def _to_bytes(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _to_bytes(picture: Floats) -> NDArray[np.uint8]:
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
@@ -46,7 +53,7 @@ def facade(rng: np.random.Generator, length: float, height: float, color: Color)
     picture = _grained(rng, rows, columns, color, 7.0)
     storey, bay = int(rng.uniform(2.7, 3.4) * PIXELS_PER_METRE), int(rng.uniform(1.8, 3.2) * PIXELS_PER_METRE)
     window_height, window_width = int(storey * rng.uniform(0.42, 0.6)), int(bay * rng.uniform(0.38, 0.66))
-    frame = np.float32(color) * rng.choice([0.72, 1.22])
+    frame = vector(color) * rng.choice([0.72, 1.22])
     shop = rng.random() < 0.4
     for storey_from_ground, bottom in enumerate(range(rows, storey // 2, -storey)):
         if storey_from_ground == 0 and shop:
@@ -55,31 +62,31 @@ def facade(rng: np.random.Generator, length: float, height: float, color: Color)
         for left in range((bay - window_width) // 2, columns - window_width, bay):
             _window(rng, picture, bottom - storey // 4, left, window_height, window_width, frame)
     band = max(2, int(rng.uniform(0.2, 0.9) * PIXELS_PER_METRE))
-    picture[:band] = np.float32(color) * rng.choice([0.55, 0.75, 1.2]) + 6 * noise(rng, band, columns, 4)[:, :, None]
+    picture[:band] = vector(color) * rng.choice([0.55, 0.75, 1.2]) + 6 * noise(rng, band, columns, 4)[:, :, None]
     return _to_bytes(picture)
 
 
 def _window(
     rng: np.random.Generator,
-    picture: NDArray[np.float32],
+    picture: Floats,
     bottom: int,
     left: int,
     height: int,
     width: int,
-    frame: NDArray[np.float32],
+    frame: Floats,
 ) -> None:
     top = max(0, bottom - height)
-    glass = rng.choice([45, 70, 105, 150], p=[0.4, 0.3, 0.2, 0.1]) * np.float32([0.92, 1.0, 1.12])
+    glass = rng.choice([45, 70, 105, 150], p=[0.4, 0.3, 0.2, 0.1]) * vector([0.92, 1.0, 1.12])
     if rng.random() < 0.06:
-        glass = np.float32([226, 196, 132])
+        glass = vector([226, 196, 132])
     picture[max(0, top - 2) : bottom + 2, max(0, left - 2) : left + width + 2] = frame
     picture[top:bottom, left : left + width] = glass
     picture[top:bottom, left + width // 2 : left + width // 2 + 2] = frame
 
 
-def _shop(rng: np.random.Generator, picture: NDArray[np.float32], bottom: int, storey: int) -> None:
+def _shop(rng: np.random.Generator, picture: Floats, bottom: int, storey: int) -> None:
     top = max(0, bottom - int(0.8 * storey))
-    picture[top:bottom] = np.float32([64, 70, 78]) + 10 * noise(rng, bottom - top, picture.shape[1], 16)[:, :, None]
+    picture[top:bottom] = vector([64, 70, 78]) + 10 * noise(rng, bottom - top, picture.shape[1], 16)[:, :, None]
     awning: list[Color] = [(150, 40, 38), (38, 66, 130), (40, 96, 62), (196, 160, 60), (90, 90, 94)]
     picture[top : top + int(0.22 * storey)] = awning[rng.integers(len(awning))]
 
@@ -96,8 +103,10 @@ def crown(rng: np.random.Generator, autumn: float) -> NDArray[np.uint8]:
     leaves = noise(rng, size, size, 8)
     green: Color = (74 + 90 * autumn, 104 - 8 * autumn, 50)
     shade = 1 + 0.2 * leaves - 0.25 * rows
-    picture = np.float32(green) * shade[:, :, None] * rng.uniform(0.75, 1.15)
-    alpha = np.where(fullness + 0.12 * leaves > 0.12, 255.0, 0.0).astype(np.float32)
+    picture = vector(green) * shade[:, :, None] * rng.uniform(0.75, 1.15)
+    alpha = np.where(fullness + 0.12 * leaves > 0.12, 255, 0).astype(np.uint8)
+    # Single leaves in the air would be labels of a pixel or two, which nobody would draw.
+    alpha = cv2.morphologyEx(alpha, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)).astype(np.float32)
     return _to_bytes(np.dstack([picture, alpha]))
 
 

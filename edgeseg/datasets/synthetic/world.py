@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.datasets.synthetic import classes, textures
-from edgeseg.datasets.synthetic.light import Color, Light, sample_light
+from edgeseg.datasets.synthetic.light import Color, Floats, Light, sample_light
 from edgeseg.datasets.synthetic.objects import Car, Facade, Person, Pole, Thing, Tree
 
 VIEW_M = 95.0
 """How far things are painted; beyond stands the skyline."""
 
 CLOTHES: tuple[Color, ...] = (
-    (34, 36, 44), (54, 60, 92), (128, 36, 40), (96, 100, 104), (168, 164, 156), (58, 78, 58), (188, 150, 60), (120, 84, 62),
+    (34, 36, 44), (54, 60, 92), (128, 36, 40), (96, 100, 104),
+    (168, 164, 156), (58, 78, 58), (188, 150, 60), (120, 84, 62),
 )  # fmt: skip
 PAINTS: tuple[Color, ...] = (
-    (186, 188, 190), (108, 110, 114), (44, 46, 50), (226, 226, 222), (140, 32, 30), (40, 64, 112), (70, 92, 74), (150, 128, 98),
+    (186, 188, 190), (108, 110, 114), (44, 46, 50), (226, 226, 222),
+    (140, 32, 30), (40, 64, 112), (70, 92, 74), (150, 128, 98),
 )  # fmt: skip
 PLATES: tuple[Color, ...] = ((186, 30, 34), (30, 70, 150), (206, 170, 40), (40, 110, 70))
 
@@ -35,6 +37,7 @@ class Road:
         verge: Train id of the ground beyond the pavement.
         crossings: Metres along the road of zebra crossings.
         edge_lines: Whether the kerb side is marked.
+        parking: Whether cars stand along the left and the right kerb.
         grain: Tileable noise (256, 256) float32.
     """
 
@@ -49,11 +52,16 @@ class Road:
     verge: int
     crossings: tuple[float, ...]
     edge_lines: bool
-    grain: NDArray[np.float32]
+    parking: tuple[bool, bool]
+    grain: Floats
 
-    def center(self, s: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def center(self, s: Floats | float) -> NDArray[np.float64]:
         """Sideways metres of the centre line at ``s`` metres along."""
         return np.asarray(self.bend_m * np.sin(2 * np.pi * np.asarray(s) / self.bend_length_m + self.bend_phase))
+
+    def lane(self, side: int) -> float:
+        """Metres from the centre line to the middle of the lane on a side (-1 left, 1 right)."""
+        return (self.half_width - (2.1 if self.parking[side > 0] else 0.3)) / 2
 
     def slope(self, s: float) -> float:
         """Derivative of ``center``."""
@@ -76,9 +84,9 @@ class World:
     road: Road
     light: Light
     layers: tuple[tuple[Thing, ...], ...]
-    skyline: NDArray[np.float32]
+    skyline: Floats
     skyline_id: int
-    clouds: NDArray[np.float32]
+    clouds: Floats
     pace: float
     lane: float
     focal_share: float
@@ -103,9 +111,9 @@ def sample_world(rng: np.random.Generator, frames: int) -> World:
         ),
         skyline=4.0 + 3.0 * np.abs(textures.noise(rng, 4, 512, 64)[0]) * rng.uniform(0.5, 1.8),
         skyline_id=int(rng.choice([classes.TREE, classes.BUILDING])),
-        clouds=textures.noise(rng, 128, 256, 64),
+        clouds=textures.clouds(rng),
         pace=pace,
-        lane=road.half_width * rng.uniform(0.38, 0.55),
+        lane=road.lane(1) + rng.uniform(-0.3, 0.2),
         focal_share=rng.uniform(0.72, 0.86),
         camera_m=rng.uniform(1.25, 1.6),
         shadows=tuple(_shadows(rng, light, backdrop)),
@@ -117,8 +125,9 @@ def _sample_road(rng: np.random.Generator) -> Road:
     warm = rng.uniform(-6, 8)
     reddish = rng.random() < 0.25
     grass = rng.random() < 0.55
+    parking = bool(rng.random() < 0.5), bool(rng.random() < 0.5)
     return Road(
-        half_width=rng.uniform(3.3, 4.8),
+        half_width=rng.uniform(4.9, 5.6) if any(parking) else rng.uniform(3.3, 4.6),
         pavement=rng.uniform(1.7, 3.2),
         bend_m=rng.uniform(0, 7),
         bend_length_m=rng.uniform(140, 320),
@@ -129,6 +138,7 @@ def _sample_road(rng: np.random.Generator) -> Road:
         verge=classes.TREE if grass else classes.PAVEMENT,
         crossings=tuple(rng.uniform(10, 120, rng.integers(0, 3))),
         edge_lines=bool(rng.random() < 0.6),
+        parking=parking,
         grain=textures.noise(rng, 256, 256, 32),
     )
 
@@ -139,6 +149,7 @@ class _Side:
     def __init__(self, rng: np.random.Generator, road: Road, side: int, reach: float) -> None:
         self.rng, self.side, self.reach = rng, side, reach
         self.kerb = road.half_width
+        self.parking = road.parking[side > 0]
         self.edge = road.half_width + road.pavement
         self.built_up = rng.uniform(0.25, 0.95)
         self.autumn = rng.uniform(0, 0.8) if rng.random() < 0.35 else 0.0
@@ -196,21 +207,22 @@ class _Side:
             yield Pole(s, side * (self.kerb + 0.5), rng.uniform(2.1, 2.9), (128, 130, 132), carries, plate)
         for s in _spread(rng, self.reach, rng.uniform(8, 30)):
             yield self._tree(s, side * (self.kerb + rng.uniform(0.7, 1.4)), rng.uniform(1.4, 3.0))
-        for s in _spread(rng, self.reach, rng.uniform(9, 40)):
+        for s in _spread(rng, self.reach, rng.uniform(6, 26)):
             yield _person(rng, s, side * rng.uniform(self.kerb + 0.5, self.edge - 0.2), cycling=False)
-        if rng.random() < 0.7:
-            for s in _spread(rng, self.reach, rng.uniform(7, 25)):
-                yield _car(rng, s, side * (self.kerb - 0.85), 0.0, away=bool(rng.random() < (0.9 if side > 0 else 0.2)))
+        if self.parking:
+            for s in _spread(rng, self.reach, rng.uniform(8, 30)):
+                yield _car(rng, s, side * (self.kerb - 1.0), 0.0, away=bool(rng.random() < (0.9 if side > 0 else 0.2)))
 
 
 def _traffic(rng: np.random.Generator, road: Road, reach: float) -> Iterator[Thing]:
-    lane = road.half_width * 0.45
-    for s in _spread(rng, 2 * reach, 26):
-        yield _car(rng, s + 10, -lane, -rng.uniform(0.5, 1.2), away=False)
-    if rng.random() < 0.75:
-        yield _car(rng, rng.uniform(9, 26), lane, rng.uniform(0.9, 1.5), away=True)
-    for s in _spread(rng, reach, 34):
-        yield _person(rng, s + 5, rng.choice([-1, 1]) * (road.half_width - 0.9), cycling=True)
+    for s in _spread(rng, 2 * reach, 34):
+        yield _car(rng, s + 10, -road.lane(-1), -rng.uniform(0.5, 1.2), away=False)
+    if rng.random() < 0.7:
+        yield _car(rng, rng.uniform(10, 28), road.lane(1), rng.uniform(0.9, 1.5), away=True)
+    for s in _spread(rng, reach, 24):
+        side = int(rng.choice([-1, 1]))
+        kerbside = 2.4 if road.parking[side > 0] else 0.7
+        yield _person(rng, s + 5, side * (road.half_width - kerbside), cycling=True)
 
 
 def _spread(rng: np.random.Generator, reach: float, every: float) -> Iterator[float]:
