@@ -20,7 +20,7 @@ from torchvision.transforms.v2.functional import InterpolationMode
 
 from edgeseg.classes import IGNORE_INDEX
 from edgeseg.preprocess import Placement, Preprocess, overlap
-from edgeseg.students.settings import AugmentSettings
+from edgeseg.students.groups import AugmentSettings
 
 
 @contextmanager
@@ -144,14 +144,19 @@ def view_soft_labels(window: Tensor, view: View, preprocess: Preprocess) -> Tens
 
 
 def _resized(window: Tensor, view: View, mode: InterpolationMode) -> Tensor:
-    return functional.resize(window, [view.place.height, view.place.width], interpolation=mode, antialias=False)
+    size = [view.place.height, view.place.width]
+    resized: Tensor = functional.resize(window, size, interpolation=mode, antialias=False)
+    return resized
 
 
 def _set(window: Tensor, view: View, preprocess: Preprocess, fill: int) -> Tensor:
     place = view.place
     if (place.height, place.width) != preprocess.size:
         canvas = window.new_full((window.shape[0], *preprocess.size), fill)
-        rows, columns = overlap(place.top, place.height, preprocess.height), overlap(place.left, place.width, preprocess.width)
+        rows, columns = (
+            overlap(place.top, place.height, preprocess.height),
+            overlap(place.left, place.width, preprocess.width),
+        )
         canvas[:, rows[0], columns[0]] = window[:, rows[1], columns[1]]
         window = canvas
     return functional.horizontal_flip(window) if view.flip else window

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,10 +16,10 @@ from torch.utils.data import Dataset as TorchDataset
 
 from edgeseg.classes import IGNORE_INDEX
 from edgeseg.datasets import Dataset
-from edgeseg.errors import DataError
+from edgeseg.errors import DataError, EdgesegError
 from edgeseg.preprocess import Preprocess
 from edgeseg.students import augment
-from edgeseg.students.settings import AugmentSettings
+from edgeseg.students.groups import AugmentSettings
 
 SampleKey = tuple[int, int]
 """(epoch, index in the dataset)."""
@@ -42,6 +42,15 @@ class Batch:
     labels: Tensor
     soft_labels: Tensor | None
     sample_ids: tuple[str, ...]
+
+    def pin_memory(self) -> Batch:
+        """The same in memory from which tensors move to a GPU without waiting; the loader asks for it."""
+        soft = None if self.soft_labels is None else self.soft_labels.pin_memory()
+        return replace(self, images=self.images.pin_memory(), labels=self.labels.pin_memory(), soft_labels=soft)
+
+
+Loaded = Batch | EdgesegError
+"""What travels from a loader process: an exception raised there would arrive wrapped in its traceback."""
 
 
 class DecodedFrames:
@@ -114,7 +123,7 @@ class DecodedFrames:
         return np.array(image, order="C"), np.array(label, order="C")
 
 
-class TrainingSamples(TorchDataset[Batch]):
+class TrainingSamples(TorchDataset[Loaded]):
     """Augmented samples by (epoch, index); equal keys give equal samples.
 
     Args:
@@ -137,10 +146,15 @@ class TrainingSamples(TorchDataset[Batch]):
         self.soft_window = soft_window
         self._color = augment.jitter(settings)
 
-    def __getitem__(self, key: SampleKey) -> Batch:
-        """One sample, as a batch of one."""
+    def __getitem__(self, key: SampleKey) -> Loaded:
+        """One sample, as a batch of one, or the error that kept it from being read."""
         epoch, index = key
-        sample_id = self.frames.dataset.sample_ids[index]
+        try:
+            return self._draw(epoch, index, self.frames.dataset.sample_ids[index])
+        except EdgesegError as error:
+            return error
+
+    def _draw(self, epoch: int, index: int, sample_id: str) -> Batch:
         image, label = self.frames[index]
         with augment.sample_randomness(self.seed, epoch, sample_id):
             view = augment.draw_view(self.settings, self.preprocess, label.shape[0], label.shape[1])
@@ -180,7 +194,7 @@ class EpochBatches(Sampler[list[SampleKey]]):
             yield [(self.epoch, index) for index in order[start : start + self.batch_size]]
 
 
-def make_loader(samples: TrainingSamples, batches: EpochBatches, workers: int | None, pin: bool) -> DataLoader[Batch]:
+def make_loader(samples: TrainingSamples, batches: EpochBatches, workers: int | None, pin: bool) -> DataLoader[Loaded]:
     """Makes the loader; set ``batches.epoch`` before each pass.
 
     Args:
@@ -202,8 +216,23 @@ def make_loader(samples: TrainingSamples, batches: EpochBatches, workers: int | 
     )
 
 
-def join(parts: list[Batch]) -> Batch:
-    """Joins batches along N."""
+def batches_of(loader: DataLoader[Loaded]) -> Iterator[Batch]:
+    """Goes through a loader once.
+
+    Raises:
+        EdgesegError: A sample could not be read.
+    """
+    for loaded in loader:
+        if isinstance(loaded, EdgesegError):
+            raise loaded
+        yield loaded
+
+
+def join(loaded: list[Loaded]) -> Loaded:
+    """Joins batches along N; an error stands for all."""
+    if errors := [part for part in loaded if isinstance(part, EdgesegError)]:
+        return errors[0]
+    parts = [part for part in loaded if isinstance(part, Batch)]
     soft = [part.soft_labels for part in parts if part.soft_labels is not None]
     return Batch(
         torch.cat([part.images for part in parts]),

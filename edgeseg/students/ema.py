@@ -33,7 +33,9 @@ class MovingAverage:
             mine.copy_(theirs)
 
 
-def _pairs(mine: nn.Module, theirs: nn.Module) -> tuple[tuple[list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor]]]:
+def _pairs(
+    mine: nn.Module, theirs: nn.Module
+) -> tuple[tuple[list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor]]]:
     """(averaged, copied), each as two lists of tensors that share memory with the networks."""
     pairs = list(zip(mine.state_dict().values(), theirs.state_dict().values(), strict=True))
     averaged = [pair for pair in pairs if pair[0].is_floating_point()]

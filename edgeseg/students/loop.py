@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from edgeseg.errors import TrainingError
 from edgeseg.nets.base import SegmentationNet
 from edgeseg.progress import track
-from edgeseg.students.batches import Batch
+from edgeseg.students.batches import Batch, Loaded, batches_of
 from edgeseg.students.ema import MovingAverage
 from edgeseg.students.hardware import Hardware
 from edgeseg.students.losses import Objective
@@ -50,7 +50,7 @@ class Learner:
         """The network to validate and save."""
         return self.average.net if self.average else self.net
 
-    def run_epoch(self, loader: DataLoader[Batch], epoch: int) -> dict[str, Any]:
+    def run_epoch(self, loader: DataLoader[Loaded], epoch: int) -> dict[str, Any]:
         """Trains on every batch once.
 
         Args:
@@ -68,18 +68,28 @@ class Learner:
         started, images = time.perf_counter(), 0
         watch = _LossWatch(epoch)
         rate = 0.0
-        for number, batch in enumerate(track(loader, f"epoch {epoch + 1}/{self.settings.epochs}", total=per_epoch)):
+        what = f"epoch {epoch + 1}/{self.settings.epochs}"
+        for number, batch in enumerate(track(batches_of(loader), what, total=per_epoch)):
             iteration = epoch * per_epoch + number
             rate = self.settings.optimizer.learning_rate * rate_factor(
                 self.settings.schedule, iteration, self.settings.epochs * per_epoch, per_epoch
             )
             set_rate(self.optimizer, rate)
-            watch.add(iteration, batch.sample_ids, self._step(batch))
+            watch.add(iteration, batch.sample_ids, self._try_step(batch))
             if self.average:
                 self.average.update(iteration)
             images += len(batch.sample_ids)
         terms = watch.means()
         return {**self._named(terms), "learning_rate": rate, "images_per_s": images / (time.perf_counter() - started)}
+
+    def _try_step(self, batch: Batch) -> dict[str, Tensor]:
+        try:
+            return self._step(batch)
+        except torch.OutOfMemoryError as error:
+            raise TrainingError(
+                f"the memory of {self.hardware.device} does not suffice for {len(batch.sample_ids)} samples of "
+                f"{batch.images.shape[2]}x{batch.images.shape[3]}; lower batch_size, or height and width"
+            ) from error
 
     def _step(self, batch: Batch) -> dict[str, Tensor]:
         device = self.hardware.device

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from edgeseg.students.settings import OptimizerSettings
+from edgeseg.students.groups import OptimizerSettings
 
 _DECAYING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
 

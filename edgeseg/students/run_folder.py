@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from torch import Tensor
 
 from edgeseg.errors import ConfigError, OutputError, TrainingError
 from edgeseg.files import atomic_path, write_atomic
-from edgeseg.students.settings import changed
 
 FREE_SETTINGS = ("workers", "memory_mb")
 """Settings without influence on the result, which may differ when a run goes on."""
@@ -63,8 +63,13 @@ class RunFolder:
         """
         if found := [p.name for p in (self.state, self.best, self.last, self.metrics) if p.exists()]:
             raise OutputError(
-                f"{self.path} already holds a run ({', '.join(found)}); go on with it by --resume, or name another --out"
+                f"{self.path} holds a run ({', '.join(found)}); go on with it by --resume, or name another --out"
             )
+
+    def sweep(self) -> None:
+        """Removes the temporary files of a run that was killed while it wrote."""
+        for partial in self.path.glob(".*.partial"):
+            partial.unlink(missing_ok=True)
 
     def write_metrics(self, history: list[dict[str, Any]]) -> None:
         """Writes one JSON line an epoch, the whole file at once."""
@@ -108,5 +113,27 @@ class RunFolder:
                 "resume with the same ones, or start again in another folder"
             )
         if state.data_digest != data_digest:
-            raise ConfigError(f"{self.path}: the training data changed since the run began; start again in another folder")
+            raise ConfigError(
+                f"{self.path}: the training data changed since the run began; start again in another folder"
+            )
         return state
+
+
+def changed(before: dict[str, Any], after: dict[str, Any], free: Sequence[str] = ()) -> list[str]:
+    """Lists how plain settings differ, by dotted name: ``"optimizer.learning_rate: 0.001, now 0.01"``.
+
+    Args:
+        before: Plain settings, nested.
+        after: The same, later.
+        free: Top-level names that may differ.
+    """
+    told = []
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if name in free or old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            told += [f"{name}.{line}" for line in changed(old, new)]
+        else:
+            told.append(f"{name}: {old!r}, now {new!r}")
+    return told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edgeseg.students.settings import ScheduleSettings
+from edgeseg.students.groups import ScheduleSettings
 
 
 def rate_factor(settings: ScheduleSettings, iteration: int, total: int, per_epoch: int) -> float:

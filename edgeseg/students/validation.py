@@ -43,7 +43,8 @@ def logits_at_frame(logits: Tensor, preprocess: Preprocess, height: int, width: 
     Args:
         logits: (N, C, preprocess.height, preprocess.width).
         preprocess: How the frame became the input.
-        height, width: The frame's size.
+        height: The frame's height.
+        width: The frame's width.
 
     Returns:
         (N, C, height, width), interpolated bilinearly, corners not aligned.

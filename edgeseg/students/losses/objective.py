@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from edgeseg.classes import IGNORE_INDEX
@@ -37,7 +38,9 @@ class Objective(nn.Module):
         self.aux_weights, self.ce_weight, self.kl_weight = aux_weights, ce_weight, kl_weight
         self.kl_on_all = kl_on_all
 
-    def forward(self, outputs: Tensor | tuple[Tensor, ...], label: Tensor, soft_labels: Tensor | None) -> dict[str, Tensor]:
+    def forward(
+        self, outputs: Tensor | tuple[Tensor, ...], label: Tensor, soft_labels: Tensor | None
+    ) -> dict[str, Tensor]:
         """Computes the terms.
 
         Args:
@@ -65,7 +68,7 @@ class Objective(nn.Module):
 
     def _aux(self, aux: list[Tensor], label: Tensor) -> Tensor:
         losses = [w * self.cross_entropy(head, label) for w, head in zip(self.aux_weights, aux, strict=True)]
-        return sum(losses[1:], losses[0])
+        return torch.stack(losses).sum()
 
     def _mask(self, logits: Tensor, label: Tensor) -> Tensor | None:
         if self.kl_on_all:

@@ -1,0 +1,121 @@
+"""From settings to the parts of a training: network, objective, optimiser."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.amp import GradScaler
+
+from edgeseg import nets
+from edgeseg.classes import ClassMap
+from edgeseg.errors import ConfigError
+from edgeseg.nets.base import SegmentationNet
+from edgeseg.nets.checkpoint import initialize, read_info
+from edgeseg.preprocess import Preprocess
+from edgeseg.progress import say, warn
+from edgeseg.students.batches import DecodedFrames
+from edgeseg.students.ema import MovingAverage
+from edgeseg.students.hardware import choose
+from edgeseg.students.loop import Learner
+from edgeseg.students.losses import (
+    CrossEntropy,
+    Objective,
+    SoftLabelKL,
+    count_classes,
+    enet_weights,
+    median_frequency_weights,
+)
+from edgeseg.students.optimizer import build_optimizer
+from edgeseg.students.settings import DistillSettings, TrainSettings
+
+_WEIGHTINGS = {"enet": enet_weights, "median": median_frequency_weights}
+
+
+def build_net(settings: TrainSettings, class_map: ClassMap, preprocess: Preprocess, fresh: bool) -> SegmentationNet:
+    """Builds the network; a fresh one starts from the seed, ``init`` or ``backbone_weights``.
+
+    Args:
+        settings: Of the training.
+        class_map: Classes of its outputs.
+        preprocess: Its input.
+        fresh: Whether it starts; otherwise its weights are about to be restored.
+
+    Raises:
+        ConfigError: The network, an option or ``backbone_weights`` is not for it.
+        ModelError: A file of weights does not fit.
+    """
+    torch.manual_seed(settings.seed)
+    net = nets.build(settings.network, class_map.num_classes, **settings.network_options)
+    if fresh and settings.backbone_weights is not None:
+        _load_backbone(net, settings)
+    if fresh and settings.init is not None:
+        new = initialize(net, settings.init, class_map)
+        say(f"weights of {settings.init}" + (f"; new, since the classes differ: {', '.join(new)}" if new else ""))
+        _compare(read_info(settings.init).preprocess, preprocess, settings)
+    return net
+
+
+def build_learner(settings: TrainSettings, net: SegmentationNet, frames: DecodedFrames) -> Learner:
+    """Makes everything that an epoch needs, on the device that the settings name.
+
+    Args:
+        settings: Of the training.
+        net: The network.
+        frames: Training samples, whose labels give the class weights.
+
+    Raises:
+        ConfigError: The device is not there.
+        DataError: No pixel is labeled, but class weights are asked for.
+    """
+    hardware = choose(settings)
+    net.to(hardware.device).to(memory_format=hardware.memory_format)
+    return Learner(
+        settings=settings,
+        hardware=hardware,
+        net=net,
+        objective=_objective(settings, net, frames).to(hardware.device),
+        optimizer=build_optimizer(settings.optimizer, net),
+        scaler=GradScaler(hardware.device.type, enabled=hardware.needs_scaling),
+        average=MovingAverage(net, settings.ema_decay) if settings.ema_decay else None,
+    )
+
+
+def _load_backbone(net: SegmentationNet, settings: TrainSettings) -> None:
+    load = getattr(net, "load_backbone", None)
+    if load is None:
+        raise ConfigError(f"network {settings.network} takes no backbone_weights; leave them out, or start from init")
+    load(settings.backbone_weights)
+
+
+def _compare(theirs: Preprocess, ours: Preprocess, settings: TrainSettings) -> None:
+    if (theirs.mean, theirs.std, theirs.channel_order) != (ours.mean, ours.std, ours.channel_order):
+        warn(
+            f"{settings.init} expects mean {theirs.mean}, std {theirs.std}, {theirs.channel_order}; this training uses "
+            f"mean {ours.mean}, std {ours.std}, {ours.channel_order} (preprocess.mean and preprocess.std change it)"
+        )
+
+
+def _objective(settings: TrainSettings, net: SegmentationNet, frames: DecodedFrames) -> Objective:
+    if not isinstance(settings, DistillSettings):
+        return Objective(_cross_entropy(settings, frames), net.aux_weights)
+    return Objective(
+        _cross_entropy(settings, frames) if settings.ce_weight else CrossEntropy(),
+        net.aux_weights,
+        SoftLabelKL(settings.temperature, settings.kl_direction, settings.kl_t_squared),
+        settings.ce_weight,
+        settings.kl_weight,
+        settings.kl_on == "all",
+    )
+
+
+def _cross_entropy(settings: TrainSettings, frames: DecodedFrames) -> CrossEntropy:
+    loss = settings.loss
+    weights = _class_weights(loss.class_weighting, frames)
+    return CrossEntropy(weights, loss.ohem, loss.ohem_share, loss.ohem_threshold, loss.label_smoothing)
+
+
+def _class_weights(weighting: str, frames: DecodedFrames) -> Tensor | None:
+    if weighting == "none":
+        return None
+    counts = count_classes(frames.label_maps(), frames.dataset.class_map.num_classes)
+    return torch.from_numpy(_WEIGHTINGS[weighting](counts))

@@ -1,0 +1,104 @@
+"""The epochs of a run, and what is validated and written after each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from edgeseg.errors import DataError
+from edgeseg.modelinfo import ModelInfo
+from edgeseg.nets.checkpoint import save_checkpoint
+from edgeseg.progress import say
+from edgeseg.students import augment
+from edgeseg.students.batches import DecodedFrames, EpochBatches, TrainingSamples, make_loader
+from edgeseg.students.loop import Learner
+from edgeseg.students.run_folder import RunFolder, RunState
+from edgeseg.students.validation import validate
+
+_SHOWN = ("loss", "ce", "aux", "kl", "kl_ce_ratio", "miou")
+
+
+@dataclass
+class Run:
+    """A training under way.
+
+    Attributes:
+        learner: Network and optimiser.
+        folder: Where results go.
+        state: What is done so far.
+        info: What the checkpoints say of the model.
+        samples: Training samples.
+        val_frames: Frames that choose the best checkpoint, or None.
+    """
+
+    learner: Learner
+    folder: RunFolder
+    state: RunState
+    info: ModelInfo
+    samples: TrainingSamples
+    val_frames: DecodedFrames | None
+
+    def finish(self) -> None:
+        """Trains the epochs that are left."""
+        settings = self.learner.settings
+        batches = EpochBatches(len(self.samples.frames), settings.batch_size, settings.seed)
+        loader = make_loader(self.samples, batches, settings.workers, pin=self.learner.hardware.device.type == "cuda")
+        for epoch in range(self.state.epoch, settings.epochs):
+            batches.epoch = epoch
+            torch.manual_seed(augment.seed_of(settings.seed, epoch, "network"))  # dropout, the same after a resumption
+            self._close_epoch(epoch, self.learner.run_epoch(loader, epoch))
+
+    def restore(self) -> None:
+        """Puts the saved state into network, average and optimiser, and takes back what was written after it."""
+        learner, state = self.learner, self.state
+        learner.net.load_state_dict(state.net)
+        learner.optimizer.load_state_dict(state.optimizer)
+        learner.scaler.load_state_dict(state.scaler)
+        if learner.average is not None and state.ema is not None:
+            learner.average.net.load_state_dict(state.ema)
+        self.folder.write_metrics(state.history)
+
+    def _close_epoch(self, epoch: int, figures: dict[str, Any]) -> None:
+        """Validates and writes; the state comes last, so that a run killed in between repeats this epoch."""
+        miou = self._validate(epoch)
+        self.state.history.append({"epoch": epoch + 1, **figures, "miou": miou})
+        info = self.info.with_extra(epoch=epoch + 1, val_miou=miou)
+        better = miou is not None and (self.state.best_miou is None or miou > self.state.best_miou)
+        if better:
+            self.state.best_miou = miou
+        if better or self.val_frames is None:
+            save_checkpoint(self.folder.best, self.learner.result, info)
+        save_checkpoint(self.folder.last, self.learner.result, info)
+        self.folder.write_metrics(self.state.history)
+        self._write_state(epoch + 1)
+        self._tell()
+
+    def _validate(self, epoch: int) -> float | None:
+        settings = self.learner.settings
+        due = (epoch + 1) % settings.evaluate_every == 0 or epoch + 1 == settings.epochs
+        if self.val_frames is None or not due:
+            return None
+        net = self.learner.result.eval()
+        miou = validate(net, self.val_frames, self.samples.preprocess, self.learner.hardware).miou()
+        if math.isnan(miou):
+            raise DataError(
+                f"{self.val_frames.dataset.spec}: no pixel of the validation samples is labeled; name others by val"
+            )
+        return miou
+
+    def _write_state(self, epochs: int) -> None:
+        learner = self.learner
+        self.state.epoch = epochs
+        self.state.net = learner.net.state_dict()
+        self.state.ema = learner.average.net.state_dict() if learner.average else None
+        self.state.optimizer = learner.optimizer.state_dict()
+        self.state.scaler = learner.scaler.state_dict()
+        self.folder.write_state(self.state)
+
+    def _tell(self) -> None:
+        line = self.state.history[-1]
+        figures = ", ".join(f"{name} {line[name]:.4f}" for name in _SHOWN if line.get(name) is not None)
+        say(f"epoch {line['epoch']}/{self.learner.settings.epochs}: {figures}, {line['images_per_s']:.1f} images/s")
