@@ -1,0 +1,139 @@
+"""Plots as inline SVG that takes the page's own text colour, so that it reads in light and in dark."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from edgeseg.errors import require
+from edgeseg.files import digest_text
+from edgeseg.report.page import Figure
+
+_INK = "#010203"
+"""Stands for the page's text colour while matplotlib draws."""
+COLORS = ("#2f86c5", "#d8602a", "#1f9e77", "#c46aa0", "#dba000", "#7d6fd0")
+"""Distinguishable with the common colour deficiencies, and on light and dark ground."""
+
+Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+
+
+def curves(series: Series, x_label: str, y_label: str, alt: str, caption: str = "", log: bool = False) -> Figure:
+    """Lines over a common axis.
+
+    Args:
+        series: Name → (x values, y values), as many of the one as of the other.
+        x_label: Name of the x axis, with its unit.
+        y_label: Name of the y axis, with its unit.
+        alt: What the plot shows, in words.
+        caption: Text beneath it.
+        log: Logarithmic y axis.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+
+    def draw(axes: Any) -> None:
+        for position, (name, (x, y)) in enumerate(series.items()):
+            marker = "o" if len(x) < 25 else None
+            axes.plot(x, y, label=name, color=COLORS[position % len(COLORS)], lw=1.8, marker=marker, ms=3)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        if log:
+            axes.set_yscale("log")
+        if len(series) > 1:
+            axes.legend(frameon=False, labelcolor=_INK)
+
+    return _figure(draw, (7.0, 3.4), alt, caption)
+
+
+def bars(
+    names: Sequence[str], groups: Mapping[str, Sequence[float | None]], x_label: str, alt: str, caption: str = ""
+) -> Figure:
+    """Horizontal bars, one group of them for each name; None leaves a gap.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+
+    def draw(axes: Any) -> None:
+        thickness = 0.8 / len(groups)
+        for position, (group, values) in enumerate(groups.items()):
+            places = [i - 0.4 + thickness * (position + 0.5) for i in range(len(names))]
+            lengths = [0.0 if value is None else value for value in values]
+            axes.barh(places, lengths, thickness * 0.9, label=group, color=COLORS[position % len(COLORS)])
+        axes.set_yticks(range(len(names)), names)
+        axes.invert_yaxis()
+        axes.set_xlabel(x_label)
+        if len(groups) > 1:
+            axes.legend(frameon=False, labelcolor=_INK)
+
+    return _figure(draw, (7.0, 0.9 + 0.17 * len(names) * (len(groups) + 0.6)), alt, caption)
+
+
+def pareto(
+    points: Mapping[str, tuple[float, float]], x_label: str, y_label: str, alt: str, caption: str = ""
+) -> Figure:
+    """Points with names: cost (less is better) on x, gain (more is better) on y; the best ones are joined.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+
+    def draw(axes: Any) -> None:
+        front = pareto_front(points)
+        axes.plot([points[n][0] for n in front], [points[n][1] for n in front], color=COLORS[0], lw=1.2, ls="--")
+        for name, (x, y) in points.items():
+            axes.plot([x], [y], "o", ms=7, color=COLORS[0] if name in front else COLORS[1])
+            axes.annotate(name, (x, y), xytext=(7, 5), textcoords="offset points", color=_INK)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.margins(x=0.22, y=0.2)
+
+    return _figure(draw, (7.0, 3.8), alt, caption)
+
+
+def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Names of the points that no other beats in cost (x) and gain (y) both, by rising cost."""
+    front: list[str] = []
+    for name in sorted(points, key=lambda n: (points[n][0], -points[n][1])):
+        if not front or points[name][1] > points[front[-1]][1]:
+            front.append(name)
+    return front
+
+
+def _figure(draw: Callable[[Any], None], size: tuple[float, float], alt: str, caption: str) -> Figure:
+    matplotlib: Any = require("matplotlib", "report")
+    # The figure is made without pyplot, so that no window system and no global state are touched.
+    figure_class = require("matplotlib.figure", "report").Figure
+    settings = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": digest_text(alt)[:12],
+        "font.family": "sans-serif",
+        "font.size": 10,
+    }
+    inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    with matplotlib.rc_context({**settings, **dict.fromkeys(inks, _INK)}):
+        figure = figure_class(figsize=size, layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        axes.grid(alpha=0.18, color=_INK)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.patch.set_alpha(0)
+        axes.patch.set_alpha(0)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return Figure(_inline(stream.getvalue(), alt), alt, caption)
+
+
+def _inline(svg: str, alt: str) -> str:
+    """Leaves of matplotlib's file what HTML needs: no prolog, no metadata, no namespaces, one title."""
+    body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    body = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", body)
+    body = re.sub(r'^<svg([^>]*?) width="[^"]*"', r"<svg\1", re.sub(r' height="[^"]*pt"', "", body, count=1))
+    body = body.replace(_INK, "currentColor")
+    words = html.escape(alt, quote=True)
+    return body.replace("<svg", f'<svg role="img" aria-label="{words}"', 1).strip()

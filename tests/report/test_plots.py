@@ -1,0 +1,58 @@
+"""Plots as inline SVG."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from edgeseg.errors import MissingDependencyError
+from edgeseg.report import Figure, plots
+
+SERIES = {"teacher <1>": ([1, 2, 3], [0.5, 0.25, 0.2]), "student": ([1, 2, 3], [0.9, 0.6, 0.5])}
+
+
+def every_plot() -> list[Figure]:
+    return [
+        plots.curves(SERIES, "epoch", "loss", "Loss by epoch", log=True),
+        plots.bars(["road", "car"], {"a": [0.9, None], "b": [0.8, 0.7]}, "IoU", "IoU by class"),
+        plots.pareto({"big": (30.0, 0.7), "small": (10.0, 0.6), "bad": (40.0, 0.5)}, "ms", "mIoU", "Cost and gain"),
+    ]
+
+
+def test_plot_is_inline_svg_without_namespaces_or_addresses() -> None:
+    for figure in every_plot():
+        assert figure.is_svg
+        assert "http" not in figure.content and "xmlns" not in figure.content and "<metadata" not in figure.content
+
+
+def test_plot_is_well_formed_and_says_what_it_shows() -> None:
+    for figure in every_plot():
+        root = ElementTree.fromstring(figure.content.replace("<svg", '<svg xmlns:xlink="x"', 1))
+        assert root.attrib["role"] == "img" and root.attrib["aria-label"] == figure.alt
+        assert "viewBox" in root.attrib and "width" not in root.attrib
+
+
+def test_plot_takes_the_pages_text_color() -> None:
+    assert all("currentColor" in figure.content and "#010203" not in figure.content for figure in every_plot())
+
+
+def test_plot_ids_do_not_meet_those_of_another_plot() -> None:
+    found = [set(re.findall(r'clipPath id="([^"]+)"', figure.content)) for figure in every_plot()]
+    assert all(found) and not (found[0] & found[1] or found[0] & found[2] or found[1] & found[2])
+
+
+def test_plot_same_input_gives_the_same_file() -> None:
+    assert [f.content for f in every_plot()] == [f.content for f in every_plot()]
+
+
+def test_pareto_front_leaves_out_the_beaten() -> None:
+    points = {"a": (1.0, 0.5), "b": (2.0, 0.4), "c": (3.0, 0.7), "d": (3.0, 0.6), "e": (9.0, 0.7)}
+    assert plots.pareto_front(points) == ["a", "c"]
+
+
+def test_plot_without_matplotlib_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'edgeseg\[report\]'"):
+        plots.curves(SERIES, "epoch", "loss", "Loss by epoch")
