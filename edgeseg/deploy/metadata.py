@@ -112,8 +112,10 @@ def _differences(
 def _same_shape(actual: tuple[int | str | None, ...], expected: tuple[int | str | None, ...]) -> bool:
     if len(actual) != len(expected):
         return False
-    # A name stands for a dynamic length; shape inference of a runtime may also leave an output's length open.
-    return all(not isinstance(a, int) or not isinstance(e, int) or a == e for a, e in zip(actual, expected, strict=True))
+    # A name or None is a length that is open, or that the runtime's shape inference left open.
+    return all(
+        not isinstance(a, int) or not isinstance(e, int) or a == e for a, e in zip(actual, expected, strict=True)
+    )
 
 
 def expected_input(info: ModelInfo, record: ExportRecord) -> Tensor:
@@ -142,6 +144,4 @@ def expected_outputs(info: ModelInfo, record: ExportRecord) -> tuple[Tensor, ...
     unknown = [name for name in record.output_names if name not in known]
     if unknown:
         raise ModelError(f"its metadata names outputs that this edgeseg does not know: {', '.join(unknown)}")
-    return tuple(
-        Tensor(name, f"tensor({known[name][0]})", (batch, *known[name][1])) for name in record.output_names
-    )
+    return tuple(Tensor(name, f"tensor({known[name][0]})", (batch, *known[name][1])) for name in record.output_names)

@@ -36,7 +36,7 @@ def synthetic_frame(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]
     rows, columns = np.linspace(0, 1, height)[:, None, None], np.linspace(0, 1, width)[None, :, None]
     mix = rng.uniform(-1, 1, (2, 1, 1, 3))
     drawn = 127 + 90 * (mix[0] * rows + mix[1] * columns) + rng.normal(0, 25, (height, width, 3))
-    return np.clip(drawn, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(drawn, 0, 255), np.uint8)
 
 
 def _scaled(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -74,9 +74,7 @@ class FramePreprocess(nn.Module):
         into_rows, rows = overlap(place.top, place.height, height)
         into_columns, columns = overlap(place.left, place.width, width)
         x = x[:, :, rows, columns]
-        return F.pad(
-            x, (into_columns.start, width - into_columns.stop, into_rows.start, height - into_rows.stop)
-        )
+        return F.pad(x, (into_columns.start, width - into_columns.stop, into_rows.start, height - into_rows.stop))
 
 
 class CellMean(nn.Module):

@@ -109,6 +109,6 @@ def _compare_batch(a: Arrays, b: Arrays, temperature: float) -> tuple[float, ...
     )
 
 
-def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def _softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))

@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class ExportSettings:
     opset: int = MAX_OPSET
     outputs: Outputs = "graph"
     data: str | None = None
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
     def __post_init__(self) -> None:
         output_names(self.emit)
@@ -161,9 +161,7 @@ def _verified(
 
 
 @contextmanager
-def _opened(
-    model: onnx.ModelProto, info: ModelInfo, record: ExportRecord, folder: Path
-) -> Iterator[OnnxRuntimeRunner]:
+def _opened(model: onnx.ModelProto, info: ModelInfo, record: ExportRecord, folder: Path) -> Iterator[OnnxRuntimeRunner]:
     set_metadata(model, {METADATA_KEY: info.with_extra(**{EXPORT_KEY: record.to_dict()}).to_json()})
     path = folder / "candidate.onnx"
     with writing(path):
@@ -192,7 +190,7 @@ def _require_parsable(model: onnx.ModelProto, where: str) -> None:
 
 
 def _batches(settings: ExportSettings, size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
-    """Frames to compare on, in batches of the length that the graph takes; of two lengths and sizes where it takes any."""
+    """Frames to compare on, in batches of the graph's length; of two lengths and sizes where it takes any."""
     if settings.data is not None:
         frames = dataset_frames(settings.data, COMPARED_FRAMES, settings.frame)
     else:
@@ -213,7 +211,13 @@ def _write(
     try:
         write_atomic(path, model.SerializeToString())
         report = ExportReport(
-            path, report_path, digest_file(path), path.stat().st_size, info.preprocess.size, record, settings.data or SYNTHETIC
+            path,
+            report_path,
+            digest_file(path),
+            path.stat().st_size,
+            info.preprocess.size,
+            record,
+            settings.data or SYNTHETIC,
         )
         write_atomic(report_path, json.dumps(report.to_dict(), indent=2) + "\n")
     except BaseException:

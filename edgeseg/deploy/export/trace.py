@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -30,24 +31,27 @@ def trace(module: nn.Module, info: ModelInfo, record: ExportRecord) -> onnx.Mode
     """
     source, outputs = expected_input(info, record), expected_outputs(info, record)
     dynamic = {t.name: axes for t in (source, *outputs) if (axes := _named_axes(t.shape))}
-    stream = io.BytesIO()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tracing warns of every Python number that it bakes in
+    example = _example(source.shape, source.type, info.preprocess.size)
+    with tempfile.TemporaryDirectory(prefix="edgeseg-trace-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of every Python number that it bakes in
+        path = Path(folder) / "traced.onnx"
+        try:
             torch.onnx.export(
                 module.eval(),
-                (_example(source.shape, source.type, info.preprocess.size),),
-                stream,
+                (example,),
+                path,
                 input_names=[source.name],
                 output_names=[output.name for output in outputs],
                 dynamic_axes=dynamic,
                 opset_version=record.opset,
                 dynamo=False,
             )
-    except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"network {info.network!r} cannot be exported at opset {record.opset}: {reason}") from error
-    return onnx.load_from_string(stream.getvalue())
+        except (RuntimeError, TypeError, ValueError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ModelError(
+                f"network {info.network!r} cannot be exported at opset {record.opset}: {reason}"
+            ) from error
+        return onnx.load(path)
 
 
 def without_output(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
