@@ -6,6 +6,8 @@ Positions are camera pixels of the upright frame, x to the right and y down, (0,
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -15,7 +17,9 @@ from edgeseg.errors import DataError
 RECORD_VERSION = 1
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in hexadecimal digits")]
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+LABEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""Names of vehicles and drives."""
+Label = Annotated[str, Field(pattern=LABEL_PATTERN)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Place = Annotated[str, Field(min_length=1, max_length=1024)]
 Pixels = Annotated[int, Field(ge=1, le=65535)]
@@ -173,16 +177,17 @@ class Record(_Part):
         return self.model_dump_json()
 
 
-def make_record(**fields: Any) -> Record:
-    """Makes a record and checks its bounds.
+@contextmanager
+def within_bounds(what: str) -> Iterator[None]:
+    """Turns a part of a record that is made inside the block with a field out of bounds into a ``DataError``.
 
-    Raises:
-        DataError: A field is missing, unknown or out of bounds; the message lists each.
+    Args:
+        what: What the record is of, for the message, such as ``"frame f_000012"``.
     """
     try:
-        return Record(**fields)
+        yield
     except ValidationError as error:
-        raise DataError(f"record cannot be made: {_problems(error)}") from None
+        raise DataError(f"{what}: no record can be made of it: {_problems(error)}") from None
 
 
 def read_record(text: str | bytes, where: str) -> Record:
@@ -216,5 +221,6 @@ def json_schema() -> dict[str, Any]:
 def _problems(error: ValidationError, most: int = 5) -> str:
     """The first problems, each by its dotted name, with the value cut short."""
     found = error.errors()
-    told = [f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg']} (got {repr(e['input'])[:80]})" for e in found[:most]]
+    places = [".".join(map(str, e["loc"])) or "record" for e in found]
+    told = [f"{p}: {e['msg']} (got {repr(e['input'])[:80]})" for p, e in zip(places[:most], found, strict=False)]
     return "; ".join(told) + (f"; and {len(found) - most} more" if len(found) > most else "")

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from edgeseg.classes import IGNORE_INDEX
 
 RegionScore = Literal["sum", "mean"]
+REGION_UNITS: dict[RegionScore, str] = {"sum": "nats", "mean": "nats/px"}
+"""Units of a region's entropy."""
 CLICK_TOLERANCE_PX = 2.0
 """How far a labeler's outline may leave the exact one; sets how many corners a region costs."""
 
@@ -32,7 +34,7 @@ class Outline:
 
 
 def areas(labels: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Pixels of each region, (R,) int64; ``labels`` (H, W) int32 holds 0 to R - 1, and −1 outside all regions."""
+    """Pixels of each region, (R,) int64; ``labels`` (H, W) int32 holds 0 to R - 1, and -1 outside all regions."""
     return np.bincount(labels.ravel() + 1)[1:]
 
 
@@ -43,22 +45,24 @@ def region_values(labels: NDArray[np.int32], values: NDArray[np.uint8], how: Reg
     mean is the gain per pixel spent.
 
     Args:
-        labels: (H, W) int32, 0 to R - 1, −1 outside all regions.
+        labels: (H, W) int32, 0 to R - 1, -1 outside all regions.
         values: (H, W) uint8.
         how: ``"sum"`` or ``"mean"``.
 
     Returns:
         (R,) float64, in the map's unit (a sum: times pixels).
     """
-    sums = np.bincount(labels.ravel() + 1, weights=values.ravel())[1:]
-    return sums / np.maximum(areas(labels), 1) if how == "mean" else sums
+    sums = np.asarray(np.bincount(labels.ravel() + 1, weights=values.ravel())[1:], np.float64)
+    return sums / areas(labels) if how == "mean" else sums
 
 
-def majority_class(labels: NDArray[np.int32], class_map: NDArray[np.uint8], chosen: NDArray[np.intp]) -> list[int | None]:
+def majority_class(
+    labels: NDArray[np.int32], class_map: NDArray[np.uint8], chosen: NDArray[np.intp]
+) -> list[int | None]:
     """Train id that most pixels of each chosen region have; None where most of it was not seen by the model.
 
     Args:
-        labels: (H, W) int32, 0 to R - 1, −1 outside all regions.
+        labels: (H, W) int32, 0 to R - 1, -1 outside all regions.
         class_map: (H, W) uint8 train ids, ``IGNORE_INDEX`` where the model saw nothing.
         chosen: (K,) region ids.
     """
@@ -73,7 +77,7 @@ def choose(labels: NDArray[np.int32], values: NDArray[np.float64], share: float)
     """Chooses whole regions by falling value until the next one would exceed the share of the frame.
 
     Args:
-        labels: (H, W) int32, 0 to R - 1, −1 outside all regions.
+        labels: (H, W) int32, 0 to R - 1, -1 outside all regions.
         values: (R,) float64; equal values go by region id.
         share: Share of the frame's pixels in (0, 1].
 
@@ -123,8 +127,8 @@ def decode_rle(counts: tuple[int, ...], height: int, width: int) -> NDArray[np.b
 
 
 def _rank_of(labels: NDArray[np.int32], chosen: NDArray[np.intp]) -> NDArray[np.intp]:
-    """(H, W): position in ``chosen`` of each pixel's region, −1 where it is not chosen."""
-    # The last entry is what label −1 points at.
+    """(H, W): position in ``chosen`` of each pixel's region, -1 where it is not chosen."""
+    # The last entry is what label -1 points at.
     table = np.full(int(labels.max()) + 2, -1, np.intp)
     table[chosen] = np.arange(len(chosen))
     return table[labels]

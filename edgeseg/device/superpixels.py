@@ -97,7 +97,7 @@ def _cut_large(labels: NDArray[np.int32], side: int) -> NDArray[np.int32]:
     large = np.bincount(labels.ravel()) > LARGEST * side * side
     if not large.any():
         return labels
-    cells = _grid(*labels.shape, side)
+    cells = _grid(labels.shape[0], labels.shape[1], side)
     return np.where(large[labels], len(large) + labels * (cells.max() + 1) + cells, labels)
 
 

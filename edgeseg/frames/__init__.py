@@ -13,7 +13,7 @@ from edgeseg.preprocess import ChannelOrder
 
 __all__ = ["SOURCE_FORMS", "Frame", "FrameSource", "Reading", "open_source"]
 
-SOURCE_FORMS = "an image, a folder of images, a video file, camera:N, gst:PIPELINE, or a dataset such as camvid:PATH#val"
+SOURCE_FORMS = "an image, a folder of images, a video file, camera:N, gst:PIPELINE, or a dataset (camvid:PATH#val)"
 
 
 def open_source(

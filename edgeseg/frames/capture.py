@@ -79,7 +79,8 @@ class Capture(FrameSource):
         wall_time_s = time.time() if self._live else None
         decoded, image = capture.retrieve()
         if not decoded:
-            return self._broken(f"{self.spec}: frame {index} cannot be decoded; the file may be damaged")
+            self._broken(f"{self.spec}: frame {index} cannot be decoded; the file may be damaged")
+            return None
         # OpenCV hands out BGR.
         rgb = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
         return Frame(self.reading.upright(rgb), f"{self._name}_{index:06d}", index, timestamp_s, self.spec, wall_time_s)

@@ -1,0 +1,245 @@
+"""The vehicle's loop: frame, network, score, and what is worth a label goes into the spool."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg.config import STRICT
+from edgeseg.deploy.runners.base import Runner, require_outputs
+from edgeseg.device import strategies
+from edgeseg.device.items import Provenance, describe, encode_blobs
+from edgeseg.device.keeping import POLICY_VERSION, Keeper
+from edgeseg.device.regions import RegionScore, choose
+from edgeseg.device.spool import Spool
+from edgeseg.device.stopping import stop_on_signals
+from edgeseg.device.strategies import FrameScore, Strategy, StrategyOptions
+from edgeseg.device.superpixels import SUPERPIXEL_PX
+from edgeseg.device.timing import Timing
+from edgeseg.device.view import FrameView
+from edgeseg.errors import ConfigError, DataError, OutputError
+from edgeseg.files import write_atomic
+from edgeseg.frames import Frame, FrameSource
+from edgeseg.progress import track
+from edgeseg.records import LABEL_PATTERN
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """How frames are scored and which are kept.
+
+    Attributes:
+        strategy: Name of a strategy, or ``package.module:Class``.
+        budget_frames: Keep at most N frames of this run, the highest scores; None keeps every frame.
+        region_share: Share of a frame's pixels that is chosen as regions, in (0, 1].
+        region_score: Whether a region's value is the ``sum`` (the method's) or ``mean`` of its pixels.
+        superpixel_px: Pixels of one superpixel.
+        vehicle, drive: Names that go into the records.
+        seed: Of the random strategy.
+        ranking: File for the list of all frames by score (JSON lines), None for none. The list is
+            held in memory until the run ends.
+    """
+
+    strategy: str = "superpixel"
+    budget_frames: int | None = None
+    region_share: float = 0.1
+    region_score: RegionScore = "sum"
+    superpixel_px: int = SUPERPIXEL_PX
+    vehicle: str = "unknown"
+    drive: str = "unknown"
+    seed: int = 0
+    ranking: Path | None = None
+
+    __pydantic_config__: ClassVar = STRICT
+
+    def __post_init__(self) -> None:
+        if self.budget_frames is not None and self.budget_frames < 1:
+            raise ConfigError(f"budget_frames must be 1 or more, got {self.budget_frames}; leave it out to keep all")
+        if not 0 < self.region_share <= 1:
+            raise ConfigError(f"region_share must be above 0 and at most 1, got {self.region_share}")
+        if self.region_score not in ("sum", "mean"):
+            raise ConfigError(f"region_score must be sum or mean, got {self.region_score!r}")
+        if self.superpixel_px < 16:
+            raise ConfigError(f"superpixel_px must be at least 16, got {self.superpixel_px}")
+        for option, name in (("vehicle", self.vehicle), ("drive", self.drive)):
+            if not re.fullmatch(LABEL_PATTERN, name):
+                raise ConfigError(
+                    f"{option} must be 1 to 64 letters, digits, dots, dashes or underscores, and begin with "
+                    f"a letter or digit; got {name!r}"
+                )
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What a run did.
+
+    Attributes:
+        frames: Frames decoded and scored.
+        kept: Of these, how many are in the spool at the end; ``known`` of them had been there before.
+        dropped: The others.
+        unreadable: Images that could not be decoded and were skipped.
+        interrupted: Whether it ended on a signal before its source did.
+        timing_ms: Medians a frame: ``decode``, ``network`` (preprocessing inside), ``scoring`` (host
+            outputs to decision), ``spool`` (encoding and writing a kept frame), ``total``.
+        spool: The spool's folder.
+        strategy: The strategy's name.
+        model_digest: SHA-256 of the model file.
+    """
+
+    frames: int
+    kept: int
+    known: int
+    dropped: int
+    unreadable: int
+    interrupted: bool
+    timing_ms: dict[str, float | None]
+    spool: Path
+    strategy: str
+    model_digest: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain form for JSON."""
+        return {**vars(self), "spool": str(self.spool)}
+
+
+def score(settings: ScoreSettings, source: FrameSource, runner: Runner, spool: Spool) -> ScoreReport:
+    """Scores the frames of a source and spools those that are kept.
+
+    SIGINT and SIGTERM end the run after the frame in hand.
+
+    Raises:
+        ConfigError: The strategy is unknown.
+        ModelError: The model lacks an output that the strategy reads; the message names the export option.
+        DataError: A frame cannot be read, is not what the model takes, or got a score that is not finite.
+        OutputError: The spool or the ranking cannot be written; the frames kept until then are whole.
+    """
+    options = StrategyOptions(settings.region_score, settings.region_share, settings.seed)
+    strategy = strategies.build(settings.strategy, options)
+    require_outputs(runner, tuple(dict.fromkeys(("class_map", *strategy.needs))), f"strategy {settings.strategy}")
+    run = _Run(settings, strategy, runner, spool)
+    with stop_on_signals() as stop:
+        for frame, start in run.timed(source):
+            run.take(frame)
+            run.timing.add("total", time.perf_counter_ns() - start)
+            if stop.requested:
+                break
+    run.write_ranking()
+    return run.report(source.skipped, stop.requested)
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """One line of the ranking; ``item_id`` is None where the frame was not spooled."""
+
+    frame: str
+    index: int
+    timestamp_s: float | None
+    score: float
+    item_id: str | None
+
+
+class _Run:
+    """State of one run."""
+
+    def __init__(self, settings: ScoreSettings, strategy: Strategy, runner: Runner, spool: Spool) -> None:
+        self.settings = settings
+        self.strategy = strategy
+        self.runner = runner
+        self.keeper = Keeper(spool, settings.budget_frames)
+        self.timing = Timing()
+        self.frames = 0
+        self.ranked: list[_Ranked] = []
+        self.displaced: set[str] = set()
+        self.provenance = Provenance(
+            settings.vehicle, settings.drive, runner.digest, self.keeper.policy, POLICY_VERSION, settings.strategy
+        )
+
+    def timed(self, source: FrameSource) -> Iterator[tuple[Frame, int]]:
+        """Yields each frame with the time at which its decoding began."""
+        frames = iter(track(source, "scoring frames", source.length))
+        while True:
+            start = time.perf_counter_ns()
+            frame = next(frames, None)
+            if frame is None:
+                return
+            self.timing.add("decode", time.perf_counter_ns() - start)
+            yield frame, start
+
+    def take(self, frame: Frame) -> None:
+        """Scores a frame and spools it if it is kept."""
+        view = self._view(frame)
+        with self.timing.measure("scoring"):
+            verdict = self._verdict(view)
+            chosen = choose(verdict.labels, verdict.region_values, self.settings.region_share)
+            wanted = self.keeper.wants(verdict.value)
+        self.frames += 1
+        item = self._keep(view, verdict, chosen) if wanted else None
+        self._rank(frame, verdict.value, item)
+
+    def _view(self, frame: Frame) -> FrameView:
+        with self.timing.measure("network"):
+            try:
+                outputs = self.runner.infer(frame.image)
+            except DataError as error:
+                raise DataError(f"frame {frame.id} of {frame.source}: {error}") from None
+        return FrameView(frame, outputs, self.runner.info, self.settings.superpixel_px)
+
+    def _verdict(self, view: FrameView) -> FrameScore:
+        verdict = self.strategy.score(view)
+        if not (math.isfinite(verdict.value) and np.isfinite(verdict.region_values).all()):
+            raise DataError(
+                f"frame {view.frame.id}: strategy {self.settings.strategy} gave a score that is not finite "
+                f"({verdict.value}); does the model's checkpoint hold finite weights?"
+            )
+        return verdict
+
+    def _keep(self, view: FrameView, verdict: FrameScore, chosen: NDArray[np.intp]) -> str:
+        with self.timing.measure("spool"):
+            blobs = encode_blobs(view)
+            record = describe(view, verdict, chosen, blobs, self.provenance)
+            try:
+                displaced = self.keeper.keep(record, blobs)
+            except OutputError as error:
+                safe = f"the {self.keeper.kept} frames kept before {view.frame.id} are whole"
+                raise OutputError(f"{error}; {safe}") from None
+        if displaced is not None:
+            self.displaced.add(displaced)
+        return record.item_id
+
+    def _rank(self, frame: Frame, value: float, item_id: str | None) -> None:
+        if self.settings.ranking is not None:
+            self.ranked.append(_Ranked(frame.id, frame.index, frame.timestamp_s, value, item_id))
+
+    def write_ranking(self) -> None:
+        """Writes the list of all frames, highest score first, where it was asked for."""
+        if self.settings.ranking is not None:
+            rows = sorted(self.ranked, key=lambda row: (-row.score, row.index))
+            write_atomic(self.settings.ranking, "".join(json.dumps(self._line(row)) + "\n" for row in rows))
+
+    def _line(self, row: _Ranked) -> dict[str, Any]:
+        kept = row.item_id is not None and row.item_id not in self.displaced
+        return {**asdict(row), "item_id": row.item_id if kept else None, "kept": kept}
+
+    def report(self, unreadable: int, interrupted: bool) -> ScoreReport:
+        """Sums the run up."""
+        return ScoreReport(
+            frames=self.frames,
+            kept=self.keeper.kept,
+            known=self.keeper.known,
+            dropped=self.frames - self.keeper.kept,
+            unreadable=unreadable,
+            interrupted=interrupted,
+            timing_ms=self.timing.medians_ms(),
+            spool=self.keeper.spool.path,
+            strategy=self.settings.strategy,
+            model_digest=self.runner.digest,
+        )

@@ -1,0 +1,28 @@
+"""Random frames and random superpixels: what every other strategy has to beat."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from edgeseg.device.strategies.base import FrameScore, StrategyOptions
+from edgeseg.device.view import FrameView
+from edgeseg.files import digest_text
+
+
+class Random:
+    """Uniform scores in [0, 1), drawn from the seed and the frame's id, so that a second run repeats them."""
+
+    name: ClassVar[str] = "random"
+    needs: ClassVar[tuple[str, ...]] = ("class_map",)
+
+    def __init__(self, options: StrategyOptions) -> None:
+        self.options = options
+
+    def score(self, view: FrameView) -> FrameScore:
+        """Draws one score for the frame and one for each superpixel."""
+        draw = np.random.default_rng(int(digest_text(f"{self.options.seed}/{view.frame.id}")[:16], 16))
+        value = float(draw.random())
+        labels = view.superpixels
+        return FrameScore("random", value, "", labels, draw.random(int(labels.max()) + 1), "")
