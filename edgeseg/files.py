@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgeseg.errors import OutputError
@@ -56,7 +56,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 os.fsync(stream.fileno())
             partial.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        # A read-only disk refuses this too; that must not hide the message of the failed write.
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:

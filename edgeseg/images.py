@@ -24,7 +24,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     with _opened(path) as image:
         if image.mode.startswith(("I", "F")):
             raise DataError(
-                f"{path}: an image must have 8 bits a channel, but this one's mode is {image.mode}; convert it to 8 bits"
+                f"{path}: an image must have 8 bits a channel, but this one's mode is {image.mode}; convert it first"
             )
         return np.asarray(image.convert("RGB"))
 

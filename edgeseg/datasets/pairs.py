@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -181,12 +182,14 @@ def existing_folder(layout: str, path: str) -> Path:
     """The dataset's folder as a path.
 
     Raises:
-        DataError: It does not exist or is no folder.
+        DataError: It does not exist, is no folder, or cannot be read.
     """
     root = Path(path).expanduser()
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "no such folder"
         raise DataError(f"{layout}:{path}: {what}; write LAYOUT:PATH[#SPLIT] with the dataset's own folder")
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise DataError(f"{layout}:{path}: the folder cannot be read; its access rights do not allow it")
     return root
 
 
