@@ -1,7 +1,7 @@
 """The soft-label cache: its format, writer, reader and checks. Teachers write it, students read it.
 
-    CACHE/info.json             what it holds and what made it: classes, teachers, weights, fingerprint
-    CACHE/frames/<id>.soft      one file a frame (``framefile``), probabilities in 8 bits (``coding``)
+CACHE/info.json             what it holds and what made it: classes, teachers, weights, fingerprint
+CACHE/frames/<id>.soft      one file a frame (``framefile``), probabilities in 8 bits (``coding``)
 """
 
 from edgeseg.softlabels.fit import require_fit
@@ -10,10 +10,11 @@ from edgeseg.softlabels.info import CacheInfo, TeacherRecord
 from edgeseg.softlabels.reader import SoftLabels
 from edgeseg.softlabels.reader import open_cache as open
 from edgeseg.softlabels.store import FrameStore
-from edgeseg.softlabels.verify import VerifyReport, verify
+from edgeseg.softlabels.verify import Agreement, VerifyReport, verify
 from edgeseg.softlabels.writer import CacheWriter
 
 __all__ = [
+    "Agreement",
     "CacheInfo",
     "CacheWriter",
     "FrameStore",

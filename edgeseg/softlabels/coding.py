@@ -12,7 +12,7 @@ from edgeseg.errors import CacheError
 LEVELS: Final = 255
 _TOLERANCE: Final = 1e-3
 
-_VALUES: Final = (np.arange(LEVELS + 1, dtype=np.float32) / LEVELS) ** 2
+_VALUES: Final[NDArray[np.float32]] = np.square(np.arange(LEVELS + 1, dtype=np.float32) / np.float32(LEVELS))
 # Code 0 stands for everything below (0.5 / 255)²; an exact zero would make a divergence against it infinite.
 _VALUES[0] = (0.25 / LEVELS) ** 2
 
@@ -42,7 +42,7 @@ def encode(probs: NDArray[np.float32]) -> NDArray[np.uint8]:
             f"soft labels must be probabilities that sum to 1, got values from {probs.min():.3g} to {probs.max():.3g} "
             f"and sums from {total.min():.3g} to {total.max():.3g}; does the teacher give finite logits?"
         )
-    codes = np.rint(np.sqrt(probs) * LEVELS).clip(0, LEVELS).astype(np.uint8)
+    codes: NDArray[np.uint8] = np.rint(np.sqrt(probs) * LEVELS).clip(0, LEVELS).astype(np.uint8)
     winner = probs.argmax(axis=0)
     rows, columns = np.nonzero(codes.argmax(axis=0) != winner)
     codes[winner[rows, columns], rows, columns] += 1
@@ -51,6 +51,6 @@ def encode(probs: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 def decode(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Turns codes (C, H, W) uint8 back into probabilities (C, H, W) float32 above 0 with Σ over C = 1."""
-    probs = _VALUES[codes]
+    probs: NDArray[np.float32] = _VALUES[codes]
     probs /= probs.sum(axis=0)
     return probs

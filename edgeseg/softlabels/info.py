@@ -158,7 +158,9 @@ def _read_plain(folder: Path, path: Path) -> dict[str, Any]:
         plain = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         reason = f"it has no {INFO_NAME}" if folder.is_dir() else "no such folder"
-        raise CacheError(f"{folder}: is not a soft-label cache ({reason}); make one with: edgeseg cache build") from None
+        raise CacheError(
+            f"{folder}: is not a soft-label cache ({reason}); make one with: edgeseg cache build"
+        ) from None
     except (OSError, ValueError) as error:
         raise CacheError(f"{path}: cannot be read ({error}); build the cache again") from None
     if not isinstance(plain, dict) or plain.get("format") != FORMAT or not isinstance(plain.get("version"), int):

@@ -39,6 +39,7 @@ class CacheWriter:
 
     def __init__(self, folder: Path, info: CacheInfo, resume: bool = False) -> None:
         _refuse_foreign(folder)
+        is_new = not folder.exists()
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -47,6 +48,8 @@ class CacheWriter:
             self.info = self._begin(info, resume)
         except BaseException:
             self.close()
+            if is_new:
+                shutil.rmtree(folder, ignore_errors=True)
             raise
         self._frames = FrameStore(folder / FRAMES_NAME)
 
@@ -57,7 +60,9 @@ class CacheWriter:
             write_info(self.folder, info)
             return info
         if not resume:
-            raise CacheError(f"{self.folder}: a cache is there already; continue it with --resume or name another --out")
+            raise CacheError(
+                f"{self.folder}: a cache is there already; continue it with --resume or name another --out"
+            )
         old = read_info(self.folder)
         if different := old.differences(info):
             raise CacheError(
@@ -83,7 +88,9 @@ class CacheWriter:
             OutputError: The file cannot be written.
         """
         if probs.shape[0] != self.info.class_map.num_classes:
-            raise CacheError(f"{sample_id}: has {probs.shape[0]} channels, the cache {self.info.class_map.num_classes} classes")
+            raise CacheError(
+                f"{sample_id}: has {probs.shape[0]} channels, the cache {self.info.class_map.num_classes} classes"
+            )
         self._frames.put(sample_id, probs)
 
     def set_class_weights(self, class_weights: Sequence[Sequence[float]]) -> None:
@@ -141,5 +148,7 @@ def _lock(folder: Path) -> int | None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
-        raise CacheError(f"{folder}: another process is writing this cache; wait for it or name another --out") from None
+        raise CacheError(
+            f"{folder}: another process is writing this cache; wait for it or name another --out"
+        ) from None
     return handle

@@ -5,5 +5,15 @@ from edgeseg.teachers.ensemble import combine
 from edgeseg.teachers.settings import CacheSettings
 from edgeseg.teachers.spec import TeacherSpec, parse_spec
 from edgeseg.teachers.teacher import Teacher, load_teacher
+from edgeseg.teachers.verify import verify_cache
 
-__all__ = ["CacheSettings", "Teacher", "TeacherSpec", "build_cache", "combine", "load_teacher", "parse_spec"]
+__all__ = [
+    "CacheSettings",
+    "Teacher",
+    "TeacherSpec",
+    "build_cache",
+    "combine",
+    "load_teacher",
+    "parse_spec",
+    "verify_cache",
+]

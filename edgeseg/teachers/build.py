@@ -9,11 +9,10 @@ from typing import Any
 
 import torch
 
-from edgeseg import datasets, softlabels
+from edgeseg import config, datasets, softlabels
 from edgeseg.datasets import Dataset
 from edgeseg.errors import ConfigError
-from edgeseg.files import digest_file
-from edgeseg.progress import say, track
+from edgeseg.progress import track
 from edgeseg.remap import load_table
 from edgeseg.softlabels import CacheInfo, CacheWriter, TeacherRecord
 from edgeseg.teachers.ensemble import combine
@@ -21,7 +20,8 @@ from edgeseg.teachers.gate import gate_figures, print_gate
 from edgeseg.teachers.runs import Tally, TeacherRuns
 from edgeseg.teachers.settings import CacheSettings
 from edgeseg.teachers.teacher import Teacher, load_teacher
-from edgeseg.teachers.weights import ClassWeights, equal_weights, iou_weights, read_weights
+from edgeseg.teachers.weighting import Weighting, settle
+from edgeseg.teachers.weights import ClassWeights, iou_weights
 
 
 def build_cache(settings: CacheSettings, out: Path, resume: bool = False) -> CacheInfo:
@@ -48,9 +48,11 @@ def build_cache(settings: CacheSettings, out: Path, resume: bool = False) -> Cac
         OutputError: ``out`` cannot be written.
     """
     dataset = datasets.open(settings.data)
-    weighting = Weighting(settings, dataset)
+    datasets.require_usable(dataset, labels=dataset.has_labels)
+    weighting = settle(settings, dataset)
     teachers = load_teachers(settings, dataset)
     with CacheWriter(out, _plan(settings, dataset, teachers, weighting), resume) as writer:
+        config.write(settings, out / "config.yaml")
         _Build(settings, dataset, teachers, weighting, writer).run()
     return softlabels.open(out).info
 
@@ -80,35 +82,6 @@ def load_teachers(settings: CacheSettings, dataset: Dataset) -> list[Teacher]:
             )
         )
     return teachers
-
-
-class Weighting:
-    """Where the class weights come from, settled before any teacher runs.
-
-    Attributes:
-        measured_on: Dataset that they are measured on, or None where they are ``fixed``.
-        identity: Plain text for the fingerprint.
-
-    Raises:
-        ConfigError: ``class_weights`` is nothing of what it may be, or the file does not fit.
-        DataError: The dataset to measure on has no labels or other classes.
-    """
-
-    def __init__(self, settings: CacheSettings, dataset: Dataset) -> None:
-        self.measured_on: Dataset | None = None
-        self.fixed: ClassWeights = equal_weights(len(settings.teachers), dataset.class_map.num_classes)
-        self.identity = choice = settings.class_weights
-        if choice == "data" and not dataset.has_labels:
-            say(f"{dataset.spec} has no labels: all teachers get equal class weights")
-            self.identity = "equal"
-        elif choice == "data":
-            self.measured_on = dataset
-        elif choice != "equal" and Path(choice).suffix.lower() in (".yaml", ".yml", ".json"):
-            self.fixed = read_weights(Path(choice), len(settings.teachers), dataset.class_map)
-            self.identity = f"file {digest_file(Path(choice))}"
-        elif choice != "equal":
-            self.measured_on = _labeled(choice, dataset)
-            self.identity = f"dataset {self.measured_on.digest()}"
 
 
 class _Build:
@@ -141,10 +114,12 @@ class _Build:
             print_gate(gate)
 
     def _class_weights(self) -> ClassWeights:
-        on = self.weighting.measured_on
-        if on is None:
+        if self.weighting.fixed is not None:
             return self.weighting.fixed
-        runs = self.runs if on is self.dataset else TeacherRuns(self.teachers, on, self.writer.scratch / "weights", False)
+        on = self.weighting.measured_on or self.dataset
+        runs = (
+            self.runs if on is self.dataset else TeacherRuns(self.teachers, on, self.writer.scratch / "weights", False)
+        )
         return iou_weights(runs.counts("measuring class weights"))
 
     def _mix(self, index: int, weights: torch.Tensor) -> None:
@@ -177,17 +152,6 @@ def _plan(settings: CacheSettings, dataset: Dataset, teachers: Sequence[Teacher]
             "remap": json.dumps(table, sort_keys=True),
         },
     )
-
-
-def _labeled(spec: str, dataset: Dataset) -> Dataset:
-    if ":" not in spec:
-        raise ConfigError(
-            f"--class-weights {spec}: must be a dataset (LAYOUT:PATH), a .yaml or .json file, data, or equal"
-        )
-    other = datasets.open(spec)
-    if not other.has_labels or not other.class_map.same_classes(dataset.class_map):
-        raise ConfigError(f"--class-weights {spec}: must have labels of the same classes as {dataset.spec}")
-    return other
 
 
 def _device(name: str) -> str:

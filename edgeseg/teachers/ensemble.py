@@ -45,25 +45,26 @@ def combine(probs: Sequence[Tensor], class_weights: Tensor) -> Tensor:
     share = _shares(class_weights, len(probs))
     if any(p.shape != probs[0].shape or p.shape[0] != share.shape[1] for p in probs):
         raise ConfigError(
-            f"probabilities {[tuple(p.shape) for p in probs]} and class weights {tuple(class_weights.shape)} do not agree"
+            f"probabilities of shapes {[tuple(p.shape) for p in probs]} do not fit "
+            f"class weights (teachers, classes) of shape {tuple(class_weights.shape)}"
         )
     mixed = torch.zeros_like(probs[0], dtype=torch.float32)
     for weight, p in zip(share.to(mixed.device), probs, strict=True):
         mixed += weight[:, None, None] * p.float()
     # Where every teacher's mass lies in classes of weight zero p̃ vanishes: the plain mean is all that is left.
-    total = mixed.sum(dim=0)
-    if bool((total <= 0).any()):
-        mean = torch.stack([p.float() for p in probs]).mean(dim=0)
-        mixed = torch.where(total > 0, mixed, mean)
-        total = mixed.sum(dim=0)
-    return mixed / total
+    lost = mixed.sum(dim=0) < torch.finfo(torch.float32).tiny
+    if bool(lost.any()):
+        mixed = torch.where(lost, torch.stack([p.float() for p in probs]).mean(dim=0), mixed)
+    return mixed / mixed.sum(dim=0)
 
 
 def _shares(class_weights: Tensor, teachers: int) -> Tensor:
     """c_k^i / Σ_i c_k^i (M, C) float32, equal where the sum is zero."""
     weights = class_weights.double()
     if weights.ndim != 2 or weights.shape[0] != teachers or teachers == 0:
-        raise ConfigError(f"class weights must be (teachers, classes), got {tuple(weights.shape)} for {teachers} teacher(s)")
+        raise ConfigError(
+            f"class weights must be (teachers, classes), got {tuple(weights.shape)} for {teachers} teacher(s)"
+        )
     if not bool(torch.isfinite(weights).all()) or bool((weights < 0).any()):
         raise ConfigError(f"class weights must be finite and not negative, got {class_weights.tolist()}")
     total = weights.sum(dim=0)

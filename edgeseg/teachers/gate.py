@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from edgeseg.teachers.weights import confusion
 
 
 def gate_figures(names: Sequence[str], counts: NDArray[np.int64], classes: Sequence[str]) -> dict[str, Any]:
-    """mIoU and IoU per class of each teacher and of the ensemble.
+    """Mean and per-class IoU of each teacher and of the ensemble.
 
     Args:
         names: The M teachers.
@@ -33,12 +34,15 @@ def gate_figures(names: Sequence[str], counts: NDArray[np.int64], classes: Seque
 
 
 def print_gate(gate: dict[str, Any]) -> None:
-    """Prints the figures as a table on stderr."""
-    table = Table(title="On the labels of the cached frames", title_justify="left")
-    for column in ("", "mIoU", *gate["ensemble"]["iou"]):
-        table.add_column(column, justify="right" if column else "left")
-    for row in (*gate["teachers"], {"model": "ensemble", **gate["ensemble"]}):
-        table.add_row(row["model"], *(_percent(x) for x in (row["miou"], *row["iou"].values())))
+    """Prints the figures as a table on stderr, in percent."""
+    table = Table("IoU, %", title="On the labels of the cached frames", title_justify="left")
+    columns = [*gate["teachers"], {"model": "ensemble", **gate["ensemble"]}]
+    for column in columns:
+        table.add_column(Path(column["model"]).name, justify="right")
+    for name in gate["ensemble"]["iou"]:
+        table.add_row(name, *(_percent(column["iou"][name]) for column in columns))
+    table.add_section()
+    table.add_row("mean", *(_percent(column["miou"]) for column in columns))
     progress.console().print(table)
 
 

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from edgeseg.classes import ClassMap
 from edgeseg.config import read_mapping
-from edgeseg.errors import ConfigError, ModelError
+from edgeseg.deploy.runners import open_runner
+from edgeseg.deploy.runners.base import require_outputs
+from edgeseg.errors import ConfigError
 from edgeseg.nets import build
 from edgeseg.nets.checkpoint import load_checkpoint
 from edgeseg.nets.foreign import ForeignNet
@@ -64,15 +66,14 @@ def load_network(spec: TeacherSpec, device: str, weights: Path | None, classes: 
 def _from_checkpoint(path: Path, device: str) -> TeacherNetwork:
     checkpoint = load_checkpoint(path)
     info = checkpoint.info
-    return TeacherNetwork(_runs(checkpoint.net, info.preprocess, device), info.class_map, info.preprocess, checkpoint.digest)
+    return TeacherNetwork(
+        _runs(checkpoint.net, info.preprocess, device), info.class_map, info.preprocess, checkpoint.digest
+    )
 
 
 def _from_onnx(path: Path) -> TeacherNetwork:
-    from edgeseg.deploy.runners import open_runner
-
     runner = open_runner(path)
-    if "logits" not in runner.output_names:
-        raise ModelError(f"{path}: has no logits, which a teacher needs; export it again with --emit logits")
+    require_outputs(runner, ("logits",), "teaching")
 
     def logits(frame: NDArray[np.uint8]) -> Tensor:
         return torch.from_numpy(np.asarray(runner.infer(frame)["logits"], np.float32))
@@ -103,7 +104,9 @@ def read_classes(path: Path) -> tuple[ClassMap, Preprocess]:
     """
     plain = read_mapping(path)
     if not isinstance(plain.get("preprocess"), dict):
-        raise ConfigError(f"{path}: lacks preprocess: height, width, mean, std; a teacher sees nothing right without them")
+        raise ConfigError(
+            f"{path}: lacks preprocess: height, width, mean, std; a teacher sees nothing right without them"
+        )
     try:
         return ClassMap.from_dict(plain), Preprocess.from_dict(plain["preprocess"])
     except ConfigError as error:

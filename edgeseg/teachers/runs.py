@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,8 +43,7 @@ class Tally:
 
     def total(self, sample_ids: Sequence[str]) -> NDArray[np.int64]:
         """(M, C, C) int64 over the frames, M as many as each ``put`` had."""
-        counts: NDArray[np.int64] = sum(np.load(self._path(i)) for i in sample_ids)  # type: ignore[assignment]
-        return counts
+        return functools.reduce(np.add, (np.load(self._path(i)) for i in sample_ids))
 
     def _path(self, sample_id: str) -> Path:
         return self._folder / f"{sample_id}.npy"

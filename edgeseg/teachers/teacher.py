@@ -33,7 +33,12 @@ class Teacher:
     """
 
     def __init__(
-        self, spec: TeacherSpec, network: TeacherNetwork, target: ClassMap, table: Table | None = None, flip: bool = False
+        self,
+        spec: TeacherSpec,
+        network: TeacherNetwork,
+        target: ClassMap,
+        table: Table | None = None,
+        flip: bool = False,
     ) -> None:
         self.spec = spec
         self.digest = network.digest
@@ -50,7 +55,8 @@ class Teacher:
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            height, width: Label size in pixels.
+            height: Label height in pixels.
+            width: Label width in pixels.
 
         Returns:
             (C, height, width) float32 on the teacher's device, Σ over C = 1.
@@ -73,7 +79,8 @@ class Teacher:
                 f"{network.class_map.num_classes} classes, or are not finite; check the model with edgeseg eval"
             )
         probs = soften(
-            logits_at(logits, network.preprocess, (image.shape[0], image.shape[1]), (height, width)), self.spec.temperature
+            logits_at(logits, network.preprocess, (image.shape[0], image.shape[1]), (height, width)),
+            self.spec.temperature,
         )
         return probs if self._matrix is None else _remap(probs, self._matrix.to(probs.device))
 

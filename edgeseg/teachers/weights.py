@@ -51,7 +51,7 @@ def read_weights(path: Path, teachers: int, class_map: ClassMap) -> ClassWeights
     rows = read_mapping(path).get("class_weights")
     if not isinstance(rows, list) or len(rows) != teachers or not all(isinstance(row, dict) for row in rows):
         raise ConfigError(
-            f"{path}: must hold class_weights, a list of {teachers} mappings of class name to weight, one for each teacher"
+            f"{path}: must hold class_weights, a list of {teachers} mappings of class name to weight, one a teacher"
         )
     return tuple(_row(path, number, row, class_map.names) for number, row in enumerate(rows, 1))
 
