@@ -82,9 +82,9 @@ class MobileNetV2(nn.Module):
 
     Args:
         output_stride: Size of the input over the size of the last features.
-        pad_first: Pad a block's input rather than that of its depthwise convolution. The two differ at the
-            border, where the expansion's batch norm turns the padded zeros into something else;
-            VainF/DeepLabV3Plus-Pytorch pads first.
+        pad_first: Pad a block's input rather than that of its depthwise convolution, and the image not at all,
+            as VainF/DeepLabV3Plus-Pytorch does. The two differ at the border, where the expansion's batch norm
+            turns the padded zeros into something else.
     """
 
     channels = (24, 320)
@@ -95,6 +95,7 @@ class MobileNetV2(nn.Module):
         self.features = torchvision.models.mobilenet_v2(weights=None).features[:-1]
         hold_stride(self.features[1:], reached=2, output_stride=output_stride)
         if pad_first:
+            self.features[0][0].padding = (0, 0)
             for index in range(1, len(self.features)):
                 self.features[index] = _PaddedResidual(self.features[index])
 

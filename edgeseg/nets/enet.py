@@ -20,18 +20,21 @@ class Layout:
 
     Attributes:
         eps: Added to the variance in batch norms.
+        inner_of_outputs: Whether a bottleneck's inside has a quarter of its outputs rather than of its inputs.
         channel_slopes: Whether a PReLU has one slope per channel rather than one in all.
         biases: Whether the initial block, the middle convolutions and the classifier have biases.
-        active_expansion: Whether the residual branch ends in an activation of its own.
+        active_expansion: Whether the residual branch ends in an activation of its own, but for upsampling blocks.
         norm_between: Whether 5×1 comes first in the asymmetric pair and is normalised before 1×5;
             otherwise 1×5 comes first and runs straight into 5×1.
         initial_pool: Kernel of the initial block's pooling; its stride is 2.
         up_kernel: Kernel of the transposed convolution in upsampling blocks.
         classifier_kernel: Kernel of the last transposed convolution.
         decoder_dropout: Whether the decoder's blocks drop channels too.
+        decoder_relu: Whether the decoder's activations are ReLU rather than PReLU.
     """
 
     eps: float
+    inner_of_outputs: bool
     channel_slopes: bool
     biases: bool
     active_expansion: bool
@@ -40,11 +43,12 @@ class Layout:
     up_kernel: Literal[2, 3]
     classifier_kernel: Literal[2, 3]
     decoder_dropout: bool
+    decoder_relu: bool
 
 
 LAYOUTS = {
-    "authors": Layout(1e-3, True, True, False, False, 2, 3, 2, False),
-    "davidtvs": Layout(1e-5, False, False, True, True, 3, 2, 3, True),
+    "authors": Layout(1e-3, True, True, True, False, False, 2, 3, 2, False, False),
+    "davidtvs": Layout(1e-5, False, False, False, True, True, 3, 2, 3, True, True),
 }
 
 Middle = Literal["regular", "asymmetric"] | int
@@ -87,9 +91,9 @@ class ENet(SegmentationNet):
         self.stage2 = nn.Sequential(*(Block(form, 128, middle, dropout) for middle in _CONTEXT))
         self.stage3 = nn.Sequential(*(Block(form, 128, middle, dropout) for middle in _CONTEXT))
         self.up4 = UpBlock(form, 128, 64, late)
-        self.stage4 = nn.Sequential(*(Block(form, 64, "regular", late, relu=True) for _ in range(2)))
+        self.stage4 = nn.Sequential(*(Block(form, 64, "regular", late, form.decoder_relu) for _ in range(2)))
         self.up5 = UpBlock(form, 64, 16, late)
-        self.stage5 = nn.Sequential(Block(form, 16, "regular", late, relu=True))
+        self.stage5 = nn.Sequential(Block(form, 16, "regular", late, form.decoder_relu))
         self.classifier = _double(form.classifier_kernel, 16, num_classes, bias=form.biases)
         initialize_weights(self)
 
@@ -144,8 +148,7 @@ class DownBlock(nn.Module):
 
     def __init__(self, form: Layout, channels: int, out_channels: int, dropout: float) -> None:
         super().__init__()
-        # The authors take a quarter of the outputs, the port a quarter of the inputs.
-        inner = (channels if form.norm_between else out_channels) // 4
+        inner = (out_channels if form.inner_of_outputs else channels) // 4
         self.missing = out_channels - channels
         self.reduce = _conv(form, channels, inner, 2, stride=2)
         self.middle = _middle(form, inner, "regular", relu=False)
@@ -166,23 +169,28 @@ class UpBlock(nn.Module):
 
     def __init__(self, form: Layout, channels: int, out_channels: int, dropout: float) -> None:
         super().__init__()
-        inner = channels // 4
-        self.shortcut = nn.Sequential(
-            nn.Conv2d(channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels, eps=form.eps)
-        )
-        self.reduce = _conv(form, channels, inner, 1, relu=True)
+        inner = (out_channels if form.inner_of_outputs else channels) // 4
+        relu = form.decoder_relu
+        self.reduce = _conv(form, channels, inner, 1, relu=relu)
         self.middle = nn.Sequential(
             _double(form.up_kernel, inner, inner, bias=form.biases),
             nn.BatchNorm2d(inner, eps=form.eps),
-            nn.ReLU(),
+            _activation(form, inner, relu),
         )
-        self.expand = _expansion(form, inner, out_channels, relu=True)
+        self.expand = nn.Sequential(
+            nn.Conv2d(inner, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels, eps=form.eps)
+        )
         self.dropout = nn.Dropout2d(dropout)
+        self.shortcut = nn.Sequential(
+            nn.Conv2d(channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels, eps=form.eps)
+        )
+        self.activation = _activation(form, out_channels, relu)
 
     def forward(self, features: Tensor, places: Tensor) -> Tensor:
         """(N, C, H, W) to (N, out_channels, 2H, 2W)."""
         branch = self.dropout(self.expand(self.middle(self.reduce(features))))
-        return functional.relu(max_unpool(self.shortcut(features), places) + branch)
+        activated: Tensor = self.activation(max_unpool(self.shortcut(features), places) + branch)
+        return activated
 
 
 def _activation(form: Layout, channels: int, relu: bool = False) -> nn.Module:

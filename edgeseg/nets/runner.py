@@ -58,7 +58,7 @@ class TorchRunner:
 
     def infer_batch(self, frames: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
         """Runs frames (N, H, W, 3) uint8 RGB; arrays by output name, with the batch axis."""
-        return self.fetch(self.analyse(self.prepare(frames), (frames.shape[1], frames.shape[2])))
+        return self.analyse(self.prepare(frames), (frames.shape[1], frames.shape[2]))
 
     @torch.inference_mode()
     def prepare(self, frames: NDArray[np.uint8]) -> Tensor:
@@ -66,12 +66,10 @@ class TorchRunner:
         return self._wait(self.graph.preprocess(torch.from_numpy(as_batch(frames)).to(self.device)))
 
     @torch.inference_mode()
-    def analyse(self, x: Tensor, frame_size: tuple[int, int]) -> tuple[Tensor, ...]:
-        """Runs network and summaries on prepared input of frames of this (H, W)."""
-        return self.graph.summarise(self.graph.net(x), self.info.preprocess.placement(*frame_size))
-
-    def fetch(self, outputs: tuple[Tensor, ...]) -> dict[str, NDArray[Any]]:
-        """Brings the outputs to the host."""
+    def analyse(self, prepared: Tensor, frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
+        """Runs network and summaries on the prepared input of frames of this (H, W), and brings them to the host."""
+        place = self.info.preprocess.placement(*frame_size)
+        outputs = self.graph.summarise(self.graph.net(prepared), place)
         return {name: tensor.cpu().numpy() for name, tensor in zip(self.output_names, outputs, strict=True)}
 
     def _wait(self, tensor: Tensor) -> Tensor:

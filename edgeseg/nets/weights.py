@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -15,6 +16,14 @@ from torch import Tensor, nn
 from edgeseg.errors import ModelError
 
 _LISTED = 8
+_SCALAR = np.float64(0).__reduce__()[0]
+_NUMPY_NUMBERS: list[Any] = [
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64")),
+]
+"""What torch may make besides tensors: checkpoints often carry a best score that is a NumPy number."""
 _COUNTER = "num_batches_tracked"
 """Entry that torch before 0.4.1 did not write and that evaluation does not use."""
 
@@ -84,7 +93,8 @@ def _read(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_NUMPY_NUMBERS):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise ModelError(f"{path}: is not a whole safetensors file ({error}); fetch it again") from None
     except pickle.UnpicklingError:

@@ -24,8 +24,7 @@ def read(path: Path) -> tuple[SegmentationNet, Options]:
 FORMAT = PublishedFormat(
     network="deeplabv3",
     read=read,
-    size=(520, 520),
-    classes={21: ("voc", ())},
+    meanings={},
     mean=IMAGENET_MEAN,
     std=IMAGENET_STD,
 )

@@ -8,6 +8,7 @@ from edgeseg.nets.base import SegmentationNet
 from edgeseg.nets.published.format import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    Meaning,
     Options,
     PublishedFormat,
     assemble,
@@ -45,8 +46,7 @@ def read(path: Path) -> tuple[SegmentationNet, Options]:
 FORMAT = PublishedFormat(
     network="deeplabv3plus",
     read=read,
-    size=(1024, 2048),
-    classes={19: ("cityscapes", ()), 21: ("voc", (0,))},
+    meanings={19: Meaning("cityscapes", (), (1024, 2048))},
     mean=IMAGENET_MEAN,
     std=IMAGENET_STD,
 )

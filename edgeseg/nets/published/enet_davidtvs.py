@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from edgeseg.nets.base import SegmentationNet
-from edgeseg.nets.published.format import Options, PublishedFormat, assemble, class_count, rename
+from edgeseg.nets.published.format import Meaning, Options, PublishedFormat, assemble, class_count, rename
 from edgeseg.nets.weights import read_state_dict
 
 _STAGES = (
@@ -35,7 +35,6 @@ _RULES = (
     ("upsample4_0.", "up4."),
     ("upsample5_0.", "up5."),
     ("transposed_conv.", "classifier."),
-    ("out_prelu.", "activation."),  # until 2019
     ("out_activation.", "activation."),
     ("main_conv1.", "shortcut."),
     ("ext_tconv1_bnorm.", "middle.1."),
@@ -61,4 +60,12 @@ def _rename_branches(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-FORMAT = PublishedFormat(network="enet", read=read, size=(360, 480), classes={})
+FORMAT = PublishedFormat(
+    network="enet",
+    read=read,
+    meanings={
+        12: Meaning("camvid", (11,), (360, 480)),
+        20: Meaning("cityscapes", (0,), (512, 1024)),
+        19: Meaning("cityscapes", (), (512, 1024)),
+    },
+)

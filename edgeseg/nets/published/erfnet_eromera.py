@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from edgeseg.nets.base import SegmentationNet
-from edgeseg.nets.published.format import Options, PublishedFormat, assemble, class_count, rename
+from edgeseg.nets.published.format import Meaning, Options, PublishedFormat, assemble, class_count, rename
 from edgeseg.nets.weights import read_state_dict
 
 
@@ -32,6 +32,5 @@ def read(path: Path) -> tuple[SegmentationNet, Options]:
 FORMAT = PublishedFormat(
     network="erfnet",
     read=read,
-    size=(512, 1024),
-    classes={20: ("cityscapes", (19,)), 19: ("cityscapes", ())},
+    meanings={20: Meaning("cityscapes", (19,), (512, 1024)), 19: Meaning("cityscapes", (), (512, 1024))},
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -20,22 +20,34 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
+class Meaning:
+    """What a published network's outputs mean, as its number of outputs tells.
+
+    Attributes:
+        class_map: ``"cityscapes"`` or ``"camvid"``.
+        dropped: Outputs that mean no class of it, such as "unlabeled"; the others are in train-id order.
+        size: (height, width) of the input in the authors' evaluation.
+    """
+
+    class_map: Literal["cityscapes", "camvid"]
+    dropped: tuple[int, ...]
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class PublishedFormat:
     """One published format.
 
     Attributes:
         network: Registry name of the network.
         read: Reads a file: the network with all of the file's outputs, and the options that build it.
-        classes: Number of outputs → name of the class map that they are known to mean, and the outputs that
-            mean no class and are dropped at import.
-        size: (height, width) of the input in the authors' evaluation.
+        meanings: Number of outputs → what they are known to mean.
         mean, std: Normalisation of the authors, RGB, in units of 0 to 1.
     """
 
     network: str
     read: Callable[[Path], tuple[SegmentationNet, Options]]
-    size: tuple[int, int]
-    classes: Mapping[int, tuple[str, tuple[int, ...]]] = field(default_factory=lambda: {19: ("cityscapes", ())})
+    meanings: Mapping[int, Meaning]
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 

@@ -8,6 +8,7 @@ from edgeseg.nets.base import SegmentationNet
 from edgeseg.nets.published.format import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    Meaning,
     Options,
     PublishedFormat,
     assemble,
@@ -37,4 +38,10 @@ def read(path: Path) -> tuple[SegmentationNet, Options]:
     return assemble("icnet", num_classes, options, rename(used, *_RULES), path)
 
 
-FORMAT = PublishedFormat(network="icnet", read=read, size=(1024, 2048), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+FORMAT = PublishedFormat(
+    network="icnet",
+    read=read,
+    meanings={19: Meaning("cityscapes", (), (1024, 2048))},
+    mean=IMAGENET_MEAN,
+    std=IMAGENET_STD,
+)
