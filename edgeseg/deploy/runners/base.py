@@ -65,6 +65,18 @@ class Runner(Protocol):
         ...
 
 
+class StagedRunner(Runner, Protocol):
+    """A runner whose work on the host can be told apart, for the benchmark; ``infer_batch`` is one after the other."""
+
+    def prepare(self, frames: NDArray[np.uint8]) -> Any:
+        """What happens to frames (N, H, W, 3) uint8 RGB before the runtime gets them."""
+        ...
+
+    def analyse(self, prepared: Any, frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
+        """The rest, for frames of this (H, W); arrays by output name, with the batch axis."""
+        ...
+
+
 def require_outputs(runner: Runner, names: tuple[str, ...], what: str) -> None:
     """Checks that a model gives what a task needs.
 

@@ -57,6 +57,7 @@ class OnnxRuntimeRunner:
             )
         self.digest = digest_file(path)
         self.output_names = tuple(tensor.name for tensor in outputs)
+        self._input_name = inputs[0].name
         self._path = path
 
     def infer(self, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
@@ -69,11 +70,20 @@ class OnnxRuntimeRunner:
         Raises:
             DataError: The frames are not what the graph was exported for.
         """
+        return self.analyse(self.prepare(frames), (frames.shape[1], frames.shape[2]))
+
+    def prepare(self, frames: NDArray[np.uint8]) -> NDArray[Any]:
+        """Checks the frames; preprocesses them where the graph does not do it itself."""
         frames = as_batch(frames)
         self._require_fit(self.export, frames)
-        feed = frames if self.export.outputs == "graph" else np.stack([self.info.preprocess.apply(f) for f in frames])
-        name = "frame" if self.export.outputs == "graph" else "input"
-        return dict(zip(self.output_names, self._session.run(None, {name: feed}), strict=True))
+        if self.export.outputs == "graph":
+            return frames
+        return np.stack([self.info.preprocess.apply(frame) for frame in frames])
+
+    def analyse(self, prepared: NDArray[Any], frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
+        """Runs the graph; the frame's size is in its input."""
+        arrays = self._session.run(None, {self._input_name: prepared})
+        return dict(zip(self.output_names, arrays, strict=True))
 
     def _require_fit(self, export: ExportRecord, frames: NDArray[np.uint8]) -> None:
         count, height, width, _ = frames.shape
