@@ -39,7 +39,9 @@ def build(name: str, options: StrategyOptions) -> Strategy:
     try:
         made = getattr(import_module(module), attribute)(options)
     except (ImportError, AttributeError, TypeError) as error:
-        raise ConfigError(f"strategy {name!r} cannot be made ({error}); name a class that takes StrategyOptions") from None
+        raise ConfigError(
+            f"strategy {name!r} cannot be made ({error}); it must be a class that takes StrategyOptions"
+        ) from None
     missing = [part for part in ("name", "needs", "score") if not hasattr(made, part)]
     if missing:
         raise ConfigError(f"strategy {name!r} lacks {', '.join(missing)}; see edgeseg.device.strategies.base.Strategy")

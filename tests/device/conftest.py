@@ -1,0 +1,130 @@
+"""A model that needs no runtime, and frames to score."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgeseg.classes import ClassMap, SegmentationClass
+from edgeseg.modelinfo import ModelInfo
+from edgeseg.preprocess import Preprocess, ResizeMode
+from edgeseg.records import Record
+
+CLASSES = ClassMap("test", tuple(SegmentationClass(name, (9 * i, 0, 0), (i,)) for i, name in enumerate("abcd")))
+
+
+class FakeRunner:
+    """Entropy is the frame's red channel, the class its green one, both at half the frame's size."""
+
+    backend = "fake"
+    digest = "d" * 64
+    output_names: tuple[str, ...] = ("class_map", "entropy", "frame_entropy")
+
+    def __init__(self, height: int = 60, width: int = 80, resize: ResizeMode = "stretch") -> None:
+        self.info = ModelInfo("fake", CLASSES, Preprocess(height, width, resize=resize))
+        self.size = (height, width)
+        self.calls = 0
+
+    def infer(self, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        self.calls += 1
+        small = cv2.resize(frame, self.size[::-1], interpolation=cv2.INTER_NEAREST)
+        entropy = np.ascontiguousarray(small[:, :, 0])
+        return {
+            "class_map": np.minimum(small[:, :, 1] // 64, 3).astype(np.uint8),
+            "entropy": entropy,
+            "frame_entropy": np.float32(entropy.mean() / 255 * math.log(4)),  # type: ignore[dict-item]
+        }
+
+    def infer_batch(self, frames: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def __enter__(self) -> FakeRunner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@pytest.fixture
+def runner() -> FakeRunner:
+    return FakeRunner()
+
+
+@pytest.fixture
+def make_runner() -> Callable[..., FakeRunner]:
+    return FakeRunner
+
+
+@pytest.fixture
+def scene() -> Callable[[int], NDArray[np.uint8]]:
+    """Draws a frame (120, 160, 3): ``level`` of red everywhere, with a brighter square at its middle."""
+
+    def draw(level: int) -> NDArray[np.uint8]:
+        image = np.random.default_rng(level).integers(0, 30, (120, 160, 3), np.uint8)
+        image[:, :, 0] = level
+        image[40:72, 60:100] = (min(255, level + 100), 200, 60)
+        return image
+
+    return draw
+
+
+@pytest.fixture
+def drive(tmp_path: Path, scene: Callable[[int], NDArray[np.uint8]]) -> Path:
+    """Six frames; their scores rise in the order 0, 5, 3, 1, 4, 2."""
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    for index, level in enumerate((10, 40, 120, 30, 100, 20)):
+        Image.fromarray(scene(level)).save(folder / f"f{index}.png")
+    return folder
+
+
+@pytest.fixture
+def make_item() -> Callable[[int], tuple[Record, dict[str, bytes]]]:
+    """Makes the record and blobs of item ``number``; its score is the number."""
+    return item
+
+
+def item(number: int, size: int = 2000) -> tuple[Record, dict[str, bytes]]:
+    content = {kind: np.random.default_rng((number, len(kind))).bytes(size) for kind in ("image", "entropy")}
+    digests = {kind: hashlib.sha256(data).hexdigest() for kind, data in content.items()}
+    blobs = [
+        {"kind": kind, "key": f"sha256/{digests[kind][:2]}/{digests[kind]}.png", "digest": digests[kind], "bytes": size}
+        for kind in content
+    ]
+    record = Record.model_validate(
+        {
+            "item_id": hashlib.sha256(str(number).encode()).hexdigest(),
+            "vehicle": "v1",
+            "drive": "d1",
+            "captured_at": None,
+            "clock": "unknown",
+            "source": "drive",
+            "frame_id": f"f{number}",
+            "frame_number": number,
+            "timestamp_s": None,
+            "model_digest": "d" * 64,
+            "policy": "all",
+            "policy_version": "1",
+            "strategy": "superpixel",
+            "scores": [{"name": "frame_entropy", "value": number, "unit": "nats"}],
+            "image": {"height": 4, "width": 5},
+            "regions": [],
+            "blobs": blobs,
+        }
+    )
+    return record, content

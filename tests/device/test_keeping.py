@@ -1,0 +1,71 @@
+"""Keeping: the best N of a run, whatever their order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgeseg.device.keeping import Keeper
+from edgeseg.device.spool import Spool
+from edgeseg.records import Record
+
+MakeItem = Callable[[int], tuple[Record, dict[str, bytes]]]
+
+
+def _offer(keeper: Keeper, make_item: MakeItem, numbers: list[int]) -> None:
+    for number in numbers:
+        if keeper.wants(number):
+            keeper.keep(*make_item(number))
+
+
+def _scores(spool: Spool) -> list[float]:
+    return [item.record.scores[0].value for item in spool.list()]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_budget_keeps_the_highest_scores(tmp_path: Path, make_item: MakeItem, seed: int) -> None:
+    numbers = random.Random(seed).sample(range(100), 30)
+    with Spool(tmp_path / "s") as spool:
+        keeper = Keeper(spool, 5)
+        _offer(keeper, make_item, numbers)
+        assert _scores(spool) == sorted(numbers, reverse=True)[:5]
+        assert keeper.kept == 5
+
+
+def test_without_a_budget_everything_is_kept(tmp_path: Path, make_item: MakeItem) -> None:
+    with Spool(tmp_path / "s") as spool:
+        keeper = Keeper(spool, None)
+        _offer(keeper, make_item, [3, 1, 2])
+        assert _scores(spool) == [3, 2, 1]
+        assert (keeper.kept, keeper.policy) == (3, "all")
+
+
+def test_frames_of_earlier_runs_are_not_taken_out(tmp_path: Path, make_item: MakeItem) -> None:
+    with Spool(tmp_path / "s") as spool:
+        _offer(Keeper(spool, None), make_item, [1, 2])
+        keeper = Keeper(spool, 2)
+        _offer(keeper, make_item, [1, 2, 5, 6])
+        assert _scores(spool) == [6, 5, 2, 1]
+        assert (keeper.kept, keeper.known) == (2, 0)
+
+
+def test_better_frame_is_in_before_the_lowest_leaves(
+    tmp_path: Path, make_item: MakeItem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Spool(tmp_path / "s") as spool:
+        keeper = Keeper(spool, 2)
+        _offer(keeper, make_item, [1, 2])
+        seen: list[int] = []
+        remove = Spool.remove
+
+        def watch(self: Spool, item_id: str) -> None:
+            seen.append(len(self.ids()))
+            remove(self, item_id)
+
+        monkeypatch.setattr(Spool, "remove", watch)
+        _offer(keeper, make_item, [3])
+        assert seen == [3]
+        assert len(spool.ids()) == 2
