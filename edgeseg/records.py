@@ -166,7 +166,7 @@ class Record(_Part):
     @model_validator(mode="after")
     def _parts_fit(self) -> Record:
         if any(region.rle.size != (self.image.height, self.image.width) for region in self.regions):
-            raise ValueError("a region's RLE is of another size than the image")
+            raise ValueError("the RLE of one of its regions is of another size than the image")
         kinds = [blob.kind for blob in self.blobs]
         if len(set(kinds)) != len(kinds) or "image" not in kinds:
             raise ValueError(f"blobs must hold the image and no kind twice, got {kinds}")

@@ -168,7 +168,11 @@ def test_pipeline_without_gstreamer_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"every": 0}, "every must be 1"), ({"rotation": 45}, "rotation must be"), ({"channel_order": "xyz"}, "rgb or bgr")],
+    [
+        ({"every": 0}, "every must be 1"),
+        ({"rotation": 45}, "rotation must be"),
+        ({"channel_order": "xyz"}, "rgb or bgr"),
+    ],
 )
 def test_options_out_of_range_are_refused(folder: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -142,7 +142,8 @@ class Spool:
             Whether it is new; False where the spool has it already.
 
         Raises:
-            OutputError: It cannot be written (full disk, read-only); nothing of it is left behind.
+            OutputError: It cannot be written (full disk, read-only). Nothing half of it is left behind;
+                if the very last sync failed, it is there whole, but may not survive a power cut.
         """
         if record.item_id in self:
             return False

@@ -38,9 +38,7 @@ def test_region_values_agree_with_a_loop_over_pixels(labels: NDArray[np.int32], 
     assert region_values(labels, entropy, "mean") == pytest.approx(expected, rel=1e-12)
 
 
-def test_choice_is_the_highest_values_within_the_share(
-    labels: NDArray[np.int32], entropy: NDArray[np.uint8]
-) -> None:
+def test_choice_is_the_highest_values_within_the_share(labels: NDArray[np.int32], entropy: NDArray[np.uint8]) -> None:
     values = region_values(labels, entropy, "mean")
     chosen = choose(labels, values, 0.1)
     sizes = areas(labels)
