@@ -3,8 +3,8 @@
     magic      8 bytes   b"edgesoft"
     length     uint32    of the header, little-endian
     crc32      uint32    of the header, little-endian
-    header     JSON      version, id, shape [C, H, W], rows of a band, bands [[bytes, crc32], ...]
-    bands      zlib      codes (C, rows, W) uint8 of ``coding.encode``; the last band may have fewer rows
+    header     JSON      version, id, shape [C, H, W], bits of a code, rows of a band, bands [[bytes, crc32], ...]
+    bands      zlib      codes (C, rows, W) of ``coding.encode``, little-endian; the last band may have fewer rows
 
 A window is read from the bands that it touches; each is checked against its CRC-32 before it is used.
 """
@@ -17,7 +17,7 @@ import zlib
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,7 @@ class FrameHeader:
     Attributes:
         sample_id: Whose soft labels these are.
         shape: (C, H, W).
+        bits: Of a code, 8 or 16.
         rows: Rows of each band but the last.
         bands: (bytes, crc32) of each band.
         start: Where the first band starts in the file.
@@ -54,6 +55,7 @@ class FrameHeader:
 
     sample_id: str
     shape: tuple[int, int, int]
+    bits: int
     rows: int
     bands: tuple[tuple[int, int], ...]
     start: int
@@ -64,14 +66,16 @@ class FrameHeader:
         return tuple(accumulate((size for size, _ in self.bands), initial=self.start))
 
 
-def pack(sample_id: str, codes: NDArray[np.uint8]) -> bytes:
-    """Makes the content of a frame file from codes (C, H, W) uint8."""
+def pack(sample_id: str, codes: NDArray[np.unsignedinteger[Any]]) -> bytes:
+    """Makes the content of a frame file from codes (C, H, W)."""
+    codes = codes.astype(codes.dtype.newbyteorder("<"), copy=False)
     starts = range(0, codes.shape[1], _BAND_ROWS)
     bands = [zlib.compress(codes[:, top : top + _BAND_ROWS].tobytes(), _LEVEL) for top in starts]
     header = {
         "version": VERSION,
         "id": sample_id,
         "shape": codes.shape,
+        "bits": codes.dtype.itemsize * 8,
         "rows": _BAND_ROWS,
         "bands": [(len(band), zlib.crc32(band)) for band in bands],
     }
@@ -147,7 +151,9 @@ def _header(stream: BinaryIO, path: Path, sample_id: str) -> FrameHeader:
         raise _damaged(path, sample_id, f"it holds the soft labels of {plain['id']!r}")
     channels, height, width = plain["shape"]
     bands = tuple((size, crc) for size, crc in plain["bands"])
-    header = FrameHeader(sample_id, (channels, height, width), plain["rows"], bands, _START.size + length)
+    header = FrameHeader(
+        sample_id, (channels, height, width), plain["bits"], plain["rows"], bands, _START.size + length
+    )
     size = path.stat().st_size
     if size != header.offsets[-1]:
         raise _damaged(path, sample_id, f"it has {size} bytes instead of {header.offsets[-1]}")
@@ -163,9 +169,9 @@ def _band(stream: BinaryIO, header: FrameHeader, index: int, path: Path) -> byte
     return band
 
 
-def _codes(stream: BinaryIO, header: FrameHeader, index: int, path: Path) -> NDArray[np.uint8]:
+def _codes(stream: BinaryIO, header: FrameHeader, index: int, path: Path) -> NDArray[np.unsignedinteger[Any]]:
     raw = zlib.decompress(_band(stream, header, index, path))
-    return np.frombuffer(raw, np.uint8).reshape(header.shape[0], -1, header.shape[2])
+    return np.frombuffer(raw, f"<u{header.bits // 8}").reshape(header.shape[0], -1, header.shape[2])
 
 
 def _check_window(header: FrameHeader, top: int, left: int, height: int, width: int) -> None:

@@ -11,14 +11,20 @@ from numpy.typing import NDArray
 from edgeseg.errors import CacheError
 from edgeseg.files import write_atomic
 from edgeseg.softlabels import framefile
-from edgeseg.softlabels.coding import encode
+from edgeseg.softlabels.coding import Bits, encode
 
 
 class FrameStore:
-    """Soft labels by sample id; each frame is one file, whole or absent."""
+    """Soft labels by sample id; each frame is one file, whole or absent.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where the files are; made when the first is written.
+        bits: How finely new frames are coded; frames are read as they are.
+    """
+
+    def __init__(self, folder: Path, bits: Bits = 8) -> None:
         self.folder = folder
+        self._bits = bits
 
     def path(self, sample_id: str) -> Path:
         """Where a frame's file is or would be.
@@ -60,7 +66,7 @@ class FrameStore:
             OutputError: The file cannot be written.
         """
         try:
-            codes = encode(probs)
+            codes = encode(probs, self._bits)
         except CacheError as error:
             raise CacheError(f"{sample_id}: {error}") from None
         write_atomic(self.path(sample_id), framefile.pack(sample_id, codes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from edgeseg import config, datasets, softlabels
 from edgeseg.datasets import Dataset
 from edgeseg.errors import ConfigError
-from edgeseg.progress import track
+from edgeseg.progress import say, track
 from edgeseg.remap import load_table
 from edgeseg.softlabels import CacheInfo, CacheWriter, TeacherRecord
 from edgeseg.teachers.ensemble import combine
@@ -29,8 +30,8 @@ def build_cache(settings: CacheSettings, out: Path, resume: bool = False) -> Cac
 
     The class weights must be known before anything can be mixed. Where they are measured on the frames that
     are cached, the teachers' probabilities wait in a scratch folder inside ``out``, so that no teacher sees
-    a frame twice (``settings.scratch``). Killed at any moment, the build goes on with ``resume`` where it
-    stopped, and ends with the same bytes as one that was never interrupted.
+    a frame twice, if there is space for it (``settings.scratch``). Killed at any moment, the build goes on
+    with ``resume`` where it stopped, and ends with the same bytes as one that was never interrupted.
 
     Args:
         settings: Teachers, dataset and how they are mixed.
@@ -51,9 +52,10 @@ def build_cache(settings: CacheSettings, out: Path, resume: bool = False) -> Cac
     datasets.require_usable(dataset, labels=dataset.has_labels)
     weighting = settle(settings, dataset)
     teachers = load_teachers(settings, dataset)
-    with CacheWriter(out, _plan(settings, dataset, teachers, weighting), resume) as writer:
+    scratch = weighting.measured_on is dataset and _has_space(settings, dataset, out)
+    with CacheWriter(out, _plan(settings, dataset, teachers, weighting, scratch), resume) as writer:
         config.write(settings, out / "config.yaml")
-        _Build(settings, dataset, teachers, weighting, writer).run()
+        _Build(dataset, teachers, weighting, writer).run()
     return softlabels.open(out).info
 
 
@@ -87,7 +89,6 @@ def load_teachers(settings: CacheSettings, dataset: Dataset) -> list[Teacher]:
 class _Build:
     def __init__(
         self,
-        settings: CacheSettings,
         dataset: Dataset,
         teachers: Sequence[Teacher],
         weighting: Weighting,
@@ -97,8 +98,7 @@ class _Build:
         self.teachers = teachers
         self.weighting = weighting
         self.writer = writer
-        keep = settings.scratch and weighting.measured_on is dataset
-        self.runs = TeacherRuns(teachers, dataset, writer.scratch / "data", keep)
+        self.runs = TeacherRuns(teachers, dataset, writer.scratch / "data", writer.info.scratch)
         self.mixed = Tally(writer.scratch / "ensemble")
 
     def run(self) -> None:
@@ -138,7 +138,9 @@ class _Build:
         return gate_figures([t.spec.model for t in self.teachers], counts, self.dataset.class_map.names)
 
 
-def _plan(settings: CacheSettings, dataset: Dataset, teachers: Sequence[Teacher], weighting: Weighting) -> CacheInfo:
+def _plan(
+    settings: CacheSettings, dataset: Dataset, teachers: Sequence[Teacher], weighting: Weighting, scratch: bool
+) -> CacheInfo:
     table = load_table(settings.remap) if settings.remap else None
     return CacheInfo(
         class_map=dataset.class_map,
@@ -148,10 +150,24 @@ def _plan(settings: CacheSettings, dataset: Dataset, teachers: Sequence[Teacher]
         settings={
             "class_weights": weighting.identity,
             "flip": settings.flip,
-            "scratch": settings.scratch,
             "remap": json.dumps(table, sort_keys=True),
         },
+        scratch=scratch,
     )
+
+
+def _has_space(settings: CacheSettings, dataset: Dataset, out: Path) -> bool:
+    """Whether each teacher's probabilities may wait in ``out``, at worst two bytes a pixel and class."""
+    if settings.scratch is not None:
+        return settings.scratch
+    height, width = dataset.size(0)
+    needed = 2 * len(settings.teachers) * len(dataset) * dataset.class_map.num_classes * height * width
+    place = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    if fits := needed <= free / 2:
+        return fits
+    say(f"the teachers run twice: keeping their probabilities may take {needed / 1e9:.1f} of {free / 1e9:.1f} GB free")
+    return False
 
 
 def _device(name: str) -> str:

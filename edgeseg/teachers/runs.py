@@ -56,15 +56,16 @@ class TeacherRuns:
         teachers: The M teachers.
         dataset: The frames.
         folder: Place for what is kept.
-        keep: Whether probabilities are kept too, coded as in a cache. Whoever asks then gets them as they
-            were kept, so that it makes no difference whether a run was interrupted.
+        keep: Whether probabilities are kept too, coded as in a cache but in 16 bits. Whoever asks then gets
+            them as they were kept, so that it makes no difference whether a run was interrupted.
     """
 
     def __init__(self, teachers: Sequence[Teacher], dataset: Dataset, folder: Path, keep: bool) -> None:
         self._teachers = teachers
         self._dataset = dataset
         self._tally = Tally(folder / "counts")
-        self._stores = [FrameStore(folder / f"teacher{n}") for n in range(1, len(teachers) + 1)] if keep else []
+        names = [f"teacher{number}" for number in range(1, len(teachers) + 1)]
+        self._stores = [FrameStore(folder / name, bits=16) for name in names] if keep else []
 
     def probs(self, index: int) -> list[Tensor]:
         """M tensors (C, H, W) float32 on the CPU, of one frame; counted against its label on the way."""

@@ -24,8 +24,8 @@ class CacheSettings:
         remap: YAML or JSON of teacher's class name → dataset's class name or null, where no shipped table covers them.
         flip: Whether each teacher's probabilities are averaged over the frame and its mirror image.
         scratch: Whether the teachers' probabilities wait on disk while the class weights are measured, so that each
-            teacher sees each frame once: about as much space as the cache itself for each teacher, during
-            the build. Without it the teachers run twice.
+            teacher sees each frame once: some three times the cache's size for each teacher, during the
+            build. Otherwise the teachers run twice. None: if it takes no more than half of the free space.
         device: Torch device of the teachers; ``auto`` takes the first CUDA device where there is one.
     """
 
@@ -36,7 +36,7 @@ class CacheSettings:
     teacher_classes: tuple[Path, ...] = ()
     remap: Path | None = None
     flip: bool = False
-    scratch: bool = True
+    scratch: bool | None = None
     device: str = "auto"
 
     __pydantic_config__ = config.STRICT

@@ -23,7 +23,10 @@ import torch
 
 def one_layer(num_classes, seed=0):
     torch.manual_seed(seed)
-    return torch.nn.Conv2d(3, num_classes, 3, stride=2, padding=1)
+    layer = torch.nn.Conv2d(3, num_classes, 3, stride=2, padding=1)
+    # Logits as large as a trained network's.
+    torch.nn.init.normal_(layer.weight, std=3.0)
+    return layer
 """
 NUMBER_OF_FRAMES = 4
 

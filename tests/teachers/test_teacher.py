@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ from torch.nn import functional
 from edgeseg.classes import ClassMap
 from edgeseg.datasets import camvid, cityscapes
 from edgeseg.errors import ConfigError, ModelError
-from edgeseg.nets.checkpoint import load_checkpoint
+from edgeseg.modelinfo import ModelInfo
+from edgeseg.nets.checkpoint import load_checkpoint, save_checkpoint
 from edgeseg.preprocess import Preprocess
-from edgeseg.teachers import load_teacher, parse_spec
+from edgeseg.teachers import load_teacher, networks, parse_spec
 from edgeseg.teachers.networks import TeacherNetwork
 from edgeseg.teachers.teacher import Teacher
 
@@ -45,10 +47,6 @@ def test_probs_are_upsampled_logits_over_temperature_then_softmax(save_teacher: 
 
 
 def test_fitted_temperature_plays_no_part(save_teacher: Save, image: NDArray[np.uint8], tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from edgeseg.nets.checkpoint import save_checkpoint
-
     checkpoint = load_checkpoint(save_teacher())
     save_checkpoint(tmp_path / "fitted.edgeseg", checkpoint.net, replace(checkpoint.info, temperature=2.5))
     plain = load_teacher(parse_spec(f"{tmp_path}/teacher0.edgeseg:3"), camvid.CLASS_MAP).probs(image, 24, 32)
@@ -104,6 +102,38 @@ def test_broken_logits_name_the_teacher(image: NDArray[np.uint8], logits: list[f
     teacher = Teacher(parse_spec("x.onnx:1"), constant(logits, camvid.CLASS_MAP), camvid.CLASS_MAP)
     with pytest.raises(ModelError, match=r"teacher x\.onnx: its logits have shape"):
         teacher.probs(image, 4, 4)
+
+
+class ExportedRunner:
+    """Stands for an exported graph that emits logits."""
+
+    info = ModelInfo("any", camvid.CLASS_MAP, Preprocess(8, 8, resize="letterbox"))
+    digest = "e" * 64
+    backend = "onnxruntime"
+    size = (8, 8)
+    output_names: tuple[str, ...] = ("class_map", "logits")
+
+    def infer(self, frame: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+        return {"logits": np.random.default_rng(frame.sum()).normal(size=(11, 8, 8)).astype(np.float32)}
+
+
+def test_exported_graph_teaches_by_its_logits(monkeypatch: pytest.MonkeyPatch, image: NDArray[np.uint8]) -> None:
+    monkeypatch.setattr(networks, "open_runner", lambda path: ExportedRunner())
+    teacher = load_teacher(parse_spec("erfnet.onnx:2"), camvid.CLASS_MAP)
+    # 24×32 lies in 8×8 as 6×8, one row below the top.
+    logits = torch.from_numpy(ExportedRunner().infer(image)["logits"])[None, :, 1:7]
+    expected = torch.softmax(
+        functional.interpolate(logits, (24, 32), mode="bilinear", align_corners=False)[0] / 2, dim=0
+    )
+    torch.testing.assert_close(teacher.probs(image, 24, 32), expected)
+    assert teacher.digest == "e" * 64
+
+
+def test_exported_graph_without_logits_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ExportedRunner, "output_names", ("class_map",))
+    monkeypatch.setattr(networks, "open_runner", lambda path: ExportedRunner())
+    with pytest.raises(ModelError, match=r"logits.*--emit logits"):
+        load_teacher(parse_spec("erfnet.onnx:2"), camvid.CLASS_MAP)
 
 
 @pytest.fixture
