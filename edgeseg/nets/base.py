@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +24,16 @@ class SegmentationNet(nn.Module, ABC):
         aux_weights: Weights in the training loss of the outputs after the first; empty without auxiliary heads.
         align_corners: Of every bilinear interpolation in the network.
         classifier_names: Dotted names of the layers whose outputs are classes, the main one last.
+        backbone_path: Dotted name of the backbone, "" where there is none.
+        backbone_name: Torchvision's name of it.
     """
 
     stride: int = 1
     aux_weights: tuple[float, ...] = ()
     align_corners: bool = False
-    classifier_names: ClassVar[tuple[str, ...]] = ("classifier",)
+    classifier_names: tuple[str, ...] = ("classifier",)
+    backbone_path: str = ""
+    backbone_name: str = ""
 
     @abstractmethod
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -87,6 +92,22 @@ class SegmentationNet(nn.Module, ABC):
             parent, _, leaf = name.rpartition(".")
             setattr(self.get_submodule(parent), leaf, _with_outputs(self._classifier(name), num_classes))
 
+    def keep_outputs(self, outputs: Sequence[int]) -> None:
+        """Drops all outputs but these, and puts these in the order given.
+
+        Args:
+            outputs: Indices into the present classes.
+        """
+        for name in self.classifier_names:
+            old, index = self._classifier(name), torch.tensor(outputs, device=self._classifier(name).weight.device)
+            parent, _, leaf = name.rpartition(".")
+            new = _with_outputs(old, len(outputs))
+            axis = 1 if isinstance(old, nn.ConvTranspose2d) else 0
+            new.weight.data = old.weight.data.index_select(axis, index)
+            if old.bias is not None and new.bias is not None:
+                new.bias.data = old.bias.data.index_select(0, index)
+            setattr(self.get_submodule(parent), leaf, new)
+
     def _classifier(self, name: str) -> Classifier:
         layer = self.get_submodule(name)
         assert isinstance(layer, Classifier)
@@ -115,7 +136,8 @@ def initialize_weights(net: nn.Module) -> None:
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            fan = "fan_in" if isinstance(module, nn.ConvTranspose2d) else "fan_out"  # its weight is (in, out, ...)
+            # A transposed convolution's weight is (in, out, ...), so torch has its two fans the wrong way round.
+            fan: Literal["fan_in", "fan_out"] = "fan_in" if isinstance(module, nn.ConvTranspose2d) else "fan_out"
             nn.init.kaiming_normal_(module.weight, mode=fan, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -133,7 +155,6 @@ def _with_outputs(layer: Classifier, num_classes: int) -> Classifier:
         padding=layer.padding,  # type: ignore[arg-type]
         bias=layer.bias is not None,
     )
-    if isinstance(fresh, nn.ConvTranspose2d):
-        fresh.output_padding = layer.output_padding
+    fresh.output_padding = layer.output_padding
     initialize_weights(fresh)
-    return fresh.to(device=layer.weight.device, dtype=torch.float32)
+    return fresh.to(layer.weight)

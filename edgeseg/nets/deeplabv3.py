@@ -29,6 +29,8 @@ class DeepLabV3(SegmentationNet):
         ConfigError: An option is out of range.
     """
 
+    backbone_path = "net.backbone"
+
     def __init__(
         self,
         num_classes: int,
@@ -40,9 +42,10 @@ class DeepLabV3(SegmentationNet):
         if backbone not in _FACTORIES:
             raise ConfigError(f"deeplabv3: backbone must be one of {', '.join(_FACTORIES)}, got {backbone!r}")
         self.net = _FACTORIES[backbone](weights=None, weights_backbone=None, num_classes=num_classes, aux_loss=aux)
+        self.backbone_name = backbone
         self.aux_weights = (0.5,) if aux else ()
         aux_name = "net.aux_classifier.1" if backbone == "mobilenet_v3_large" else "net.aux_classifier.4"
-        self.classifier_names = (*((aux_name,) if aux else ()), "net.classifier.4")  # type: ignore[misc]
+        self.classifier_names = (*((aux_name,) if aux else ()), "net.classifier.4")
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the base class; torchvision upsamples the auxiliary logits too.

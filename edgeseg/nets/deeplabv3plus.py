@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,7 @@ class DeepLabV3Plus(SegmentationNet):
         ConfigError: An option is out of range.
     """
 
-    classifier_names: ClassVar[tuple[str, ...]] = ("classifier",)
+    backbone_path = "backbone"
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class DeepLabV3Plus(SegmentationNet):
             raise ConfigError(f"deeplabv3plus: output_stride must be 16 or 8, got {output_stride}")
         mobile = backbone == "mobilenetv2"
         self.stride = output_stride
+        self.backbone_name = "mobilenet_v2" if mobile else backbone
         self.backbone = MobileNetV2(output_stride, pad_first) if mobile else ResNet(backbone, output_stride)
         self.aspp = ASPP(self.backbone.channels[-1], _RATES[output_stride])
         self.aspp.project[3] = nn.Dropout(dropout)

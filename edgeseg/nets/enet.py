@@ -197,7 +197,9 @@ def _activation(form: Layout, channels: int, relu: bool = False) -> nn.Module:
     return nn.ReLU() if relu else nn.PReLU(channels if form.channel_slopes else 1)
 
 
-def _conv(form: Layout, channels: int, out_channels: int, kernel: int, stride: int = 1, relu: bool = False) -> nn.Module:
+def _conv(
+    form: Layout, channels: int, out_channels: int, kernel: int, stride: int = 1, relu: bool = False
+) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(channels, out_channels, kernel, stride=stride, bias=False),
         nn.BatchNorm2d(out_channels, eps=form.eps),
@@ -230,4 +232,6 @@ def _middle(form: Layout, channels: int, middle: Middle, relu: bool) -> nn.Modul
 def _double(kernel: int, channels: int, out_channels: int, bias: bool) -> nn.ConvTranspose2d:
     # Both kernels give exactly twice the size: 3×3 needs a border cut off and one row added.
     border = kernel - 2
-    return nn.ConvTranspose2d(channels, out_channels, kernel, stride=2, padding=border, output_padding=border, bias=bias)
+    return nn.ConvTranspose2d(
+        channels, out_channels, kernel, stride=2, padding=border, output_padding=border, bias=bias
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -21,7 +20,7 @@ class ForeignNet(SegmentationNet):
         num_classes: Number of classes that it is expected to give.
     """
 
-    classifier_names: ClassVar[tuple[str, ...]] = ()
+    classifier_names: tuple[str, ...] = ()
 
     def __init__(self, module: nn.Module, num_classes: int) -> None:
         super().__init__()
@@ -54,7 +53,9 @@ class ForeignNet(SegmentationNet):
             ModelError: The module has no ``reset_head``.
         """
         if not callable(reset := getattr(self.module, "reset_head", None)):
-            raise ModelError(f"{type(self.module).__name__} has no reset_head(num_classes), so its head cannot be replaced")
+            raise ModelError(
+                f"{type(self.module).__name__} has no reset_head(num_classes), so its head cannot be replaced"
+            )
         reset(num_classes)
         self._num_classes = num_classes
 

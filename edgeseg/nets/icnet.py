@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +35,8 @@ class ICNet(SegmentationNet):
 
     stride = 32
     aux_weights = (0.4, 0.4)
-    classifier_names: ClassVar[tuple[str, ...]] = ("fusion_quarter.guide", "fusion_half.guide", "classifier")
+    backbone_path = "backbone"
+    classifier_names = ("fusion_quarter.guide", "fusion_half.guide", "classifier")
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class ICNet(SegmentationNet):
         if deep_stem and backbone != "resnet50":
             raise ConfigError("icnet: deep_stem goes with resnet50 only")
         self.align_corners = align_corners
+        self.backbone_name = backbone
         self.backbone = ResNet(backbone, output_stride=8, deep_stem=deep_stem)
         self.detail = nn.Sequential(_halve(3, 32), _halve(32, 32), _halve(32, 64))
         self.fusion_quarter = Fusion(self.backbone.channels[3], self.backbone.channels[1], num_classes)

@@ -30,7 +30,7 @@ def max_pool(features: Tensor) -> tuple[Tensor, Tensor]:
 def max_unpool(features: Tensor, places: Tensor) -> Tensor:
     """Sets (N, C, H/2, W/2) values at the places that ``max_pool`` found; (N, C, H, W), zero elsewhere."""
     if not _exporting():
-        return functional.max_unpool2d(features, places, 2)
+        return functional.max_unpool2d(features, places, [2, 2])
     channels, height, width = (int(size) for size in features.shape[1:])
     corner = torch.arange(4, device=features.device).view(1, 1, 4, 1, 1)
     cells = torch.where(places == corner, features.unsqueeze(2), torch.zeros_like(features).unsqueeze(2))

@@ -76,7 +76,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             content = content[key]
             break
     if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise ModelError(f"{path}: holds {_kind(content)}, not tensors by name (a state_dict); save the network's state_dict()")
+        raise ModelError(
+            f"{path}: holds {_kind(content)}, not tensors by name (a state_dict); save the network's state_dict()"
+        )
     prefix = "module."
     stripped = all(str(key).startswith(prefix) for key in content)
     return {str(key)[len(prefix) if stripped else 0 :]: tensor.detach() for key, tensor in content.items()}
@@ -99,8 +101,8 @@ def _read(path: Path) -> Any:
         raise ModelError(f"{path}: is not a whole safetensors file ({error}); fetch it again") from None
     except pickle.UnpicklingError:
         raise ModelError(
-            f"{path}: is not a torch file of plain tensors; files that hold Python objects are refused because reading them "
-            "runs their code. Save the network's state_dict() and use that file"
+            f"{path}: is not a torch file of plain tensors; files that hold Python objects are refused, because "
+            "reading them runs their code. Save the network's state_dict() and use that file"
         ) from None
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise ModelError(f"{path}: cannot be read as a torch file ({error}); fetch it again") from None

@@ -1,4 +1,4 @@
-"""DeepLabv3+ as VainF/DeepLabV3Plus-Pytorch publishes it: a training checkpoint with the state_dict in ``model_state``."""
+"""DeepLabv3+ as VainF/DeepLabV3Plus-Pytorch publishes it: a training checkpoint that holds ``model_state``."""
 
 from __future__ import annotations
 

@@ -10,22 +10,14 @@ from edgeseg.nets.base import SegmentationNet
 from edgeseg.nets.published.format import Meaning, Options, PublishedFormat, assemble, class_count, rename
 from edgeseg.nets.weights import read_state_dict
 
-_STAGES = (
-    ("stage1", ("regular1_1", "regular1_2", "regular1_3", "regular1_4")),
-    (
-        "stage2",
-        ("regular2_1", "dilated2_2", "asymmetric2_3", "dilated2_4")
-        + ("regular2_5", "dilated2_6", "asymmetric2_7", "dilated2_8"),
-    ),
-    (
-        "stage3",
-        ("regular3_0", "dilated3_1", "asymmetric3_2", "dilated3_3")
-        + ("regular3_4", "dilated3_5", "asymmetric3_6", "dilated3_7"),
-    ),
-    ("stage4", ("regular4_1", "regular4_2")),
-    ("stage5", ("regular5_1",)),
-)
-_BLOCKS = tuple((f"{old}.", f"{stage}.{index}.") for stage, names in _STAGES for index, old in enumerate(names))
+_STAGES = {
+    "stage1": "regular1_1 regular1_2 regular1_3 regular1_4",
+    "stage2": "regular2_1 dilated2_2 asymmetric2_3 dilated2_4 regular2_5 dilated2_6 asymmetric2_7 dilated2_8",
+    "stage3": "regular3_0 dilated3_1 asymmetric3_2 dilated3_3 regular3_4 dilated3_5 asymmetric3_6 dilated3_7",
+    "stage4": "regular4_1 regular4_2",
+    "stage5": "regular5_1",
+}
+_BLOCKS = tuple((f"{old}.", f"{stage}.{i}.") for stage, olds in _STAGES.items() for i, old in enumerate(olds.split()))
 _RULES = (
     ("initial_block.main_branch.", "initial.conv."),
     ("initial_block.batch_norm.", "initial.norm."),

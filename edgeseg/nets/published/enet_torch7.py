@@ -1,9 +1,9 @@
-"""ENet as its authors published it: a whole Torch7 network; on Cityscapes with 20 outputs, the first of them unlabeled."""
+"""ENet as its authors published it: a whole Torch7 network, on Cityscapes with 20 outputs, the first one unlabeled."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def _named_tensors(net: nn.Module, layers: list[Torch7Object], path: Path) -> di
 
 def _kept_shares(layers: list[Torch7Object]) -> dict[int, float]:
     """1 − p for each batch norm that a dropout follows: Torch7 multiplies by it at evaluation."""
-    pairs = zip(layers, layers[1:], strict=False)
+    pairs = pairwise(layers)
     return {id(norm): 1.0 - float(drop.fields["p"]) for norm, drop in pairs if _plain_kind(drop) == "SpatialDropout"}
 
 
@@ -99,7 +99,8 @@ def _array(layer: Torch7Object, leaf: str, path: Path) -> NDArray[np.float32]:
 def _as_tensor(array: NDArray[Any], shape: torch.Size | None) -> Tensor:
     tensor = torch.from_numpy(array)
     # Some Torch7 layers keep a convolution's weight as a matrix.
-    return tensor.reshape(shape) if shape is not None and tensor.ndim == 2 and tensor.numel() == shape.numel() else tensor
+    folded = shape is not None and tensor.ndim == 2 and tensor.numel() == shape.numel()
+    return tensor.reshape(shape) if folded and shape is not None else tensor
 
 
 def _plain_kind(layer: Torch7Object) -> str:

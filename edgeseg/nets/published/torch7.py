@@ -130,7 +130,7 @@ class _Reader:
         if axes == 0 or storage is None:
             return np.zeros(0, np.float32)
         last = offset + sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True))
-        inside = isinstance(storage, np.ndarray) and 0 <= offset and last < len(storage)
+        inside = isinstance(storage, np.ndarray) and offset >= 0 and last < len(storage)
         if not inside or min(sizes) < 1 or min(strides) < 0:
             raise self._refusal(f"a tensor of size {sizes} does not fit its storage")
         steps = [stride * storage.itemsize for stride in strides]
