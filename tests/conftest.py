@@ -22,3 +22,9 @@ def test_data() -> Path:
     if missing:
         pytest.fail(f"{DATA_VARIABLE}={root} lacks {', '.join(missing)}")
     return root
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps the memory of checked files out of the home of whoever runs the tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

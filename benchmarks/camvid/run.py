@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from edgeseg import config, datasets, softlabels, students, teachers
+from edgeseg import config, datasets, students, teachers
 from edgeseg.deploy import benchmark, evaluation
 from edgeseg.deploy import export as exporting
 from edgeseg.deploy.machine import describe_machine
@@ -88,13 +88,10 @@ class Run:
 
     def ensemble(self) -> dict[str, Any]:
         """Figures of the ensemble on ``#val``, mixed with the class weights measured on ``#train``."""
-        weights = self.out / "class_weights.json"
-        info = softlabels.open(self.out / "cache").info
-        write_atomic(weights, json.dumps(info.class_weights_table()))
+        weights = self.out / "cache-built.json"
         settings = self._cache_settings("val", class_weights=str(weights))
         out = self.out / "cache-val"
-        teachers.build_cache(settings, out, resume=out.exists())
-        return evaluation.evaluate_soft_labels(softlabels.open(out), datasets.open(settings.data)).to_dict()
+        return dict(teachers.build_cache(settings, out, resume=out.exists()).gate["ensemble"])
 
     def deploy(self, name: str) -> dict[str, Any]:
         """Exports a student, compares it with its checkpoint, evaluates the very file, and measures both."""

@@ -10,6 +10,9 @@ from edgeseg.cli import cache, data, deployment, models, training, vehicle
 from edgeseg.cli.demo import demo
 from edgeseg.errors import EdgesegError, MissingDependencyError
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="edgeseg",
     help="Distil small road-segmentation networks, deploy them, and let the vehicle say which frames to label next.",
@@ -40,6 +43,10 @@ def main() -> None:
     """Runs the command line; every error of the family ends in one message and its exit code."""
     try:
         app()
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            typer.echo("interrupted; a command that has --resume goes on from here with it", err=True)
+        raise
     except EdgesegError as error:
         _stop(str(error), error.exit_code)
     except ModuleNotFoundError as error:

@@ -165,8 +165,3 @@ class Examples:
 def examples(tmp_path: Path) -> Examples:
     """Builder of miniature datasets."""
     return Examples(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -1,0 +1,73 @@
+"""What the design lists as torch-free runs to its end where only the base install and a runtime are."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+BASE_ONLY = (str(Path(__file__).with_name("base_only.py")),)
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def report(run: Run) -> Callable[..., dict]:
+    def call(*arguments: object) -> dict:
+        done = run(*arguments, "--json", program=BASE_ONLY)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return call
+
+
+def test_eval_of_an_exported_model_needs_no_torch(report: Callable[..., dict], exported: Path) -> None:
+    found = report("eval", exported, "--data", "synthetic:2#test")
+    assert found["images"] == 2
+    assert 0 <= found["miou"] <= 1
+
+
+def test_predict_of_an_exported_model_needs_no_torch(
+    report: Callable[..., dict], exported: Path, tmp_path: Path
+) -> None:
+    assert report("predict", exported, "synthetic:2#test", "--out", tmp_path / "maps")["frames"] == 2
+    assert len(list((tmp_path / "maps").rglob("*_classes.png"))) == 2
+
+
+def test_score_and_spool_need_no_torch(report: Callable[..., dict], exported: Path, tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    found = report("score", "synthetic:3#test", "--model", exported, "--strategy", "superpixel", "--spool", spool)
+    assert (found["frames"], found["kept"], found["dropped"]) == (3, 3, 0)
+    assert len(report("spool", "list", spool)["items"]) == 3
+    assert report("spool", "info", spool)["items"] == 3
+    report("spool", "verify", spool)
+
+
+def test_bench_of_an_exported_model_needs_no_torch(report: Callable[..., dict], exported: Path) -> None:
+    rows = report("bench", exported, "--size", "64x96", "--iterations", 3)["rows"]
+    assert rows[0]["backend"] == "onnxruntime"
+
+
+def test_data_check_needs_no_torch(report: Callable[..., dict]) -> None:
+    assert report("data", "check", "synthetic:2")["problems"] == []
+
+
+def test_a_command_that_needs_torch_names_the_extra(run: Run) -> None:
+    done = run("nets", program=BASE_ONLY)
+    assert done.returncode == 1
+    assert "pip install 'edgeseg[train]'" in done.stderr
+
+
+def test_help_answers_at_once(run: Run) -> None:
+    command = str(Path(sys.executable).with_name("edgeseg"))
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([command, "--help"], capture_output=True, check=True)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5, statistics.median(seconds)
