@@ -45,7 +45,8 @@ def encode(probs: NDArray[np.float32], bits: Bits = 8) -> NDArray[np.unsignedint
 
 def decode(codes: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.float32]:
     """Turns codes (C, H, W) uint8 or uint16 into probabilities (C, H, W) float32 above 0 with Σ over C = 1."""
-    probs: NDArray[np.float32] = _values(codes.dtype.itemsize * 8)[codes]
+    # Codes are never out of range, and clipping is the one mode that does not check that first.
+    probs: NDArray[np.float32] = _values(codes.dtype.itemsize * 8).take(codes, mode="clip")
     probs /= probs.sum(axis=0)
     return probs
 
