@@ -154,6 +154,7 @@ def _curves(material: Material) -> Section:
             "cross-entropy",
             "Training loss of every network by epoch",
             "Training: cross-entropy on the labels, weighted by class.",
+            whole=True,
         ),
         plots.curves(
             miou,
@@ -161,6 +162,7 @@ def _curves(material: Material) -> Section:
             "mIoU",
             "Validation mIoU of every network by epoch",
             "Validation drive: mIoU. It chooses the checkpoint and is not reported on.",
+            whole=True,
         ),
     )
     text = "Both students train for equally many epochs, from the same seed, on the same frames in the same order."

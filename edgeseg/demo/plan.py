@@ -53,7 +53,7 @@ class Plan:
         TeacherPlan("icnet", "icnet", 4.0, 12, {"backbone": "resnet18"}),
     )
     student_epochs: int = 14
-    batch_size: int = 8
+    batch_size: int = 4
     bench_all: bool = True
     bench_iterations: int = 30
     flagged: int = 6

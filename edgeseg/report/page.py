@@ -110,9 +110,11 @@ class Page:
 
 
 def cell_text(value: Cell, decimals: int = 3) -> str:
-    """A table's cell as text: None and NaN are a dash, floats have ``decimals`` digits."""
+    """A table's cell as text: None and NaN are a dash, floats have ``decimals`` digits, thousands are set apart."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
     return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)
 
 

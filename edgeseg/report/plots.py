@@ -20,7 +20,9 @@ COLORS = ("#2f86c5", "#d8602a", "#1f9e77", "#c46aa0", "#dba000", "#7d6fd0")
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 
 
-def curves(series: Series, x_label: str, y_label: str, alt: str, caption: str = "", log: bool = False) -> Figure:
+def curves(
+    series: Series, x_label: str, y_label: str, alt: str, caption: str = "", log: bool = False, whole: bool = False
+) -> Figure:
     """Lines over a common axis.
 
     Args:
@@ -30,6 +32,7 @@ def curves(series: Series, x_label: str, y_label: str, alt: str, caption: str = 
         alt: What the plot shows, in words.
         caption: Text beneath it.
         log: Logarithmic y axis.
+        whole: Whether x counts something, so that only whole numbers are marked.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -41,6 +44,7 @@ def curves(series: Series, x_label: str, y_label: str, alt: str, caption: str = 
             axes.plot(x, y, label=name, color=COLORS[position % len(COLORS)], lw=1.8, marker=marker, ms=3)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
+        axes.xaxis.get_major_locator().set_params(integer=whole)
         if log:
             axes.set_yscale("log")
         if len(series) > 1:
@@ -68,9 +72,11 @@ def bars(
         axes.invert_yaxis()
         axes.set_xlabel(x_label)
         if len(groups) > 1:
-            axes.legend(frameon=False, labelcolor=_INK)
+            # Above the bars, since none of them leaves a corner free for sure.
+            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": len(groups)}
+            axes.legend(frameon=False, labelcolor=_INK, **place)
 
-    return _figure(draw, (7.0, 0.9 + 0.17 * len(names) * (len(groups) + 0.6)), alt, caption)
+    return _figure(draw, (7.0, 1.2 + 0.16 * len(names) * (len(groups) + 0.6)), alt, caption)
 
 
 def pareto(

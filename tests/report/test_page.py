@@ -46,7 +46,7 @@ class Outline(HTMLParser):
 
 def page(**parts: object) -> Page:
     blocks = (
-        Table(("model", "mIoU"), (("a", 0.5), ("b", None), ("c", float("nan"))), strong=(0,)),
+        Table(("model", "mIoU"), (("a", 0.5), ("b", None), ("c", float("nan")), ("d", 364127)), strong=(0,)),
         Gallery(((Figure(PIXEL, "a frame", "frame 1"), Figure(PIXEL, "its classes")),)),
         Legend((("road", (128, 64, 128)),)),
         Figure('<svg role="img"><path d="M0 0"/></svg>', "a curve", "loss"),
@@ -65,7 +65,7 @@ def test_page_refers_to_nothing_outside_itself() -> None:
 def test_page_images_have_texts_and_cells_are_formatted() -> None:
     outline = Outline(render(page()))
     assert outline.alts == ["a frame", "its classes"]
-    assert outline.cells == ["a", "0.500", "b", "–", "c", "–"]
+    assert outline.cells == ["a", "0.500", "b", "–", "c", "–", "d", "364\u202f127"]
 
 
 def test_page_foreign_text_is_escaped() -> None:
