@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,18 @@ from edgeseg.students import TrainSettings
 
 SIZE = (32, 48)
 TRAIN, VAL = 7, 2
+TINY_NET = '''
+from torch import nn
+
+class Tiny(nn.Sequential):
+    """Everything that a resumed run could forget: batch-norm statistics, dropout, slopes."""
+
+    def __init__(self, num_classes):
+        super().__init__(
+            nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.PReLU(8), nn.Dropout2d(0.1),
+            nn.Conv2d(8, num_classes, 3, padding=1),
+        )
+'''
 
 
 def _write(folder: Path, count: int, seed: int) -> None:
@@ -35,14 +48,23 @@ def camvid(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def train_settings(camvid: str) -> Callable[..., TrainSettings]:
-    """Makes settings of a training of seconds; keyword arguments replace or add."""
+def tiny_net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a network that trains in milliseconds; subprocesses find it too."""
+    (tmp_path / "tiny_net_of_students.py").write_text(TINY_NET)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    return "tiny_net_of_students:Tiny"
+
+
+@pytest.fixture
+def train_settings(camvid: str, tiny_net: str) -> Callable[..., TrainSettings]:
+    """Makes settings of a training of less than a second; keyword arguments replace or add."""
 
     def make(**changes: Any) -> TrainSettings:
         plain: dict[str, Any] = {
             "data": f"{camvid}#train",
             "val": f"{camvid}#val",
-            "network": "enet",
+            "network": tiny_net,
             "batch_size": 3,
             "epochs": 2,
             "workers": 0,

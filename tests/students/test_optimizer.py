@@ -9,7 +9,9 @@ from edgeseg.students.optimizer import build_optimizer, set_rate
 
 
 def _net() -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.PReLU(4), nn.ConvTranspose2d(4, 2, 2), nn.Linear(2, 2))
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.PReLU(4), nn.ConvTranspose2d(4, 2, 2), nn.Linear(2, 2)
+    )
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw", "adam"])

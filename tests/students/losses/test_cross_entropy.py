@@ -78,7 +78,7 @@ def test_no_labeled_pixel_gives_zero_with_finite_gradient(ohem: str) -> None:
     logits = torch.randn(1, 3, 2, 2, requires_grad=True)
     loss = CrossEntropy(torch.ones(3), ohem)(logits, torch.full((1, 2, 2), 255, dtype=torch.uint8))  # type: ignore[arg-type]
     loss.backward()
-    assert float(loss) == 0.0
+    assert loss.item() == 0.0
     assert logits.grad is not None and not logits.grad.any()
 
 

@@ -50,7 +50,9 @@ def test_agrees_with_slow_numpy_version(direction: Literal["forward", "reverse"]
 
 def test_forward_of_certain_teacher_is_cross_entropy() -> None:
     soft = functional.one_hot(torch.tensor([[[2]]]), 4).permute(0, 3, 1, 2).float()
-    assert float(SoftLabelKL(7, "forward", t_squared=False)(torch.zeros(1, 4, 1, 1), soft)) == pytest.approx(math.log(4))
+    assert float(SoftLabelKL(7, "forward", t_squared=False)(torch.zeros(1, 4, 1, 1), soft)) == pytest.approx(
+        math.log(4)
+    )
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse"])

@@ -17,7 +17,10 @@ def _heads() -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
 def test_auxiliary_heads_are_guided_by_the_reduced_label() -> None:
     heads, label = _heads()
     terms = Objective(CrossEntropy(), aux_weights=(0.4, 0.2))(heads, label, None)
-    parts = [functional.cross_entropy(h, label[:, s // 2 :: s, s // 2 :: s].long()) for h, s in zip(heads, (1, 2, 4), strict=True)]
+    parts = [
+        functional.cross_entropy(h, label[:, s // 2 :: s, s // 2 :: s].long())
+        for h, s in zip(heads, (1, 2, 4), strict=True)
+    ]
     assert float(terms["ce"]) == pytest.approx(float(parts[0]), rel=1e-5)
     assert float(terms["aux"]) == pytest.approx(float(0.4 * parts[1] + 0.2 * parts[2]), rel=1e-5)
     assert float(terms["loss"]) == pytest.approx(float(parts[0] + 0.4 * parts[1] + 0.2 * parts[2]), rel=1e-5)
@@ -39,7 +42,9 @@ def test_unlabeled_pixels_count_in_the_kl_term_only_where_asked(on_all: bool) ->
     soft = torch.randn(2, 3, 8, 8).softmax(1)
     terms = Objective(CrossEntropy(), (), SoftLabelKL(4), 1.0, 1.0, kl_on_all=on_all)(heads[0], label, soft)
     counted = slice(0, 8) if on_all else slice(4, 8)
-    assert float(terms["kl"]) == pytest.approx(float(SoftLabelKL(4)(heads[0][:, :, counted], soft[:, :, counted])), rel=1e-5)
+    assert float(terms["kl"]) == pytest.approx(
+        float(SoftLabelKL(4)(heads[0][:, :, counted], soft[:, :, counted])), rel=1e-5
+    )
 
 
 def test_kl_alone_needs_no_label() -> None:
