@@ -108,32 +108,6 @@ class Preprocess:
         canvas[:, rows[0], columns[0]] = planes[:, rows[1], columns[1]]
         return canvas
 
-    def to_frame(
-        self, pixels: NDArray[np.uint8], frame_height: int, frame_width: int, outside: int, nearest: bool
-    ) -> NDArray[np.uint8]:
-        """Brings a map of the network's input back to the camera's pixels.
-
-        Args:
-            pixels: (height, width) uint8, such as a class map or an entropy map.
-            frame_height, frame_width: Size of the camera's frame.
-            outside: Value where the network saw nothing (what ``crop`` cut off).
-            nearest: Nearest neighbour (class maps) instead of bilinear interpolation.
-
-        Returns:
-            (frame_height, frame_width) uint8.
-        """
-        place = self.placement(frame_height, frame_width)
-        if self.resize != "stretch":
-            scaled = np.full((place.height, place.width), outside, np.uint8)
-            rows, columns = overlap(place.top, place.height, self.height), overlap(place.left, place.width, self.width)
-            scaled[rows[1], columns[1]] = pixels[rows[0], columns[0]]
-            pixels = scaled
-        if nearest:
-            return resize_nearest(pixels, frame_height, frame_width)
-        if pixels.shape == (frame_height, frame_width):
-            return pixels
-        return np.asarray(cv2.resize(pixels, (frame_width, frame_height), interpolation=cv2.INTER_LINEAR), np.uint8)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain form for JSON; ``from_dict`` is its inverse."""
         return asdict(self)

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgeseg.errors import ConfigError, DataError
+from edgeseg import datasets
+from edgeseg.errors import ConfigError, DataError, EdgesegError
 from edgeseg.frames import open_source
 
 
@@ -177,3 +178,19 @@ def test_pipeline_without_gstreamer_says_so() -> None:
 def test_options_out_of_range_are_refused(folder: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         open_source(str(folder), **options)  # type: ignore[arg-type]
+
+
+def test_dataset_gives_its_samples() -> None:
+    source = open_source("synthetic:7", every=3)
+    frames = list(source)
+    assert source.length == len(frames) == 3
+    assert [f.index for f in frames] == [0, 3, 6]
+    dataset = datasets.open("synthetic:7")
+    assert [f.id for f in frames] == [dataset.sample_ids[i] for i in (0, 3, 6)]
+    assert np.array_equal(frames[1].image, dataset.image(3))
+    assert all(f.source == "synthetic:7" for f in frames)
+
+
+def test_unknown_layout_is_refused() -> None:
+    with pytest.raises(EdgesegError, match="'s3' is unknown"):
+        open_source("s3://bucket/drive")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.classes import IGNORE_INDEX
+from edgeseg.deploy.fullsize import FullSize
 from edgeseg.device.superpixels import SUPERPIXEL_PX, superpixels
 from edgeseg.errors import ModelError
 from edgeseg.frames import Frame
@@ -52,17 +53,24 @@ class FrameView:
     @cached_property
     def entropy(self) -> NDArray[np.uint8]:
         """Entropy map (H, W) uint8, 255 = log C nats, brought to camera pixels bilinearly; 0 where nothing was seen."""
-        height, width = self.frame.image.shape[:2]
-        return self.info.preprocess.to_frame(self.outputs["entropy"], height, width, outside=0, nearest=False)
+        plane = self._full.plane(self.outputs["entropy"].astype(np.float32))
+        return self._where_seen(np.rint(plane).astype(np.uint8), 0)
 
     @cached_property
     def class_map(self) -> NDArray[np.uint8]:
         """Predicted train ids (H, W) uint8 by nearest neighbour; ``IGNORE_INDEX`` where nothing was seen."""
-        height, width = self.frame.image.shape[:2]
-        seen = self.outputs["class_map"]
-        return self.info.preprocess.to_frame(seen, height, width, outside=IGNORE_INDEX, nearest=True)
+        return self._where_seen(self._full.classes(self.outputs["class_map"]), IGNORE_INDEX)
 
     @cached_property
     def superpixels(self) -> NDArray[np.int32]:
         """Superpixel ids (H, W) int32 of the camera's frame at its full size."""
         return superpixels(self.frame.image, self.superpixel_px)
+
+    @cached_property
+    def _full(self) -> FullSize:
+        height, width = self.frame.image.shape[:2]
+        return FullSize(self.info.preprocess, (height, width), height, width)
+
+    def _where_seen(self, pixels: NDArray[np.uint8], outside: int) -> NDArray[np.uint8]:
+        seen = self._full.seen()
+        return pixels if seen is None else np.where(seen, pixels, np.uint8(outside))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg import datasets
 from edgeseg.errors import DataError
 from edgeseg.frames.base import Frame, FrameSource, Reading
 from edgeseg.images import IMAGE_SUFFIXES, read_image
@@ -79,8 +80,6 @@ class DatasetFrames(_Images):
     """The images of a dataset ``LAYOUT:PATH[#SPLIT]``, in its order, by its sample ids."""
 
     def __init__(self, spec: str, reading: Reading) -> None:
-        from edgeseg import datasets
-
         super().__init__(spec, reading)
         self._dataset = datasets.open(spec)
         if len(self._dataset) == 0:
