@@ -8,7 +8,6 @@ from torch.amp import GradScaler
 
 from edgeseg import nets
 from edgeseg.classes import ClassMap
-from edgeseg.errors import ConfigError
 from edgeseg.nets.base import SegmentationNet
 from edgeseg.nets.checkpoint import initialize, read_info
 from edgeseg.preprocess import Preprocess
@@ -41,13 +40,13 @@ def build_net(settings: TrainSettings, class_map: ClassMap, preprocess: Preproce
         fresh: Whether it starts; otherwise its weights are about to be restored.
 
     Raises:
-        ConfigError: The network, an option or ``backbone_weights`` is not for it.
+        ConfigError: The network is unknown, has no such option, or no backbone for ``backbone_weights``.
         ModelError: A file of weights does not fit.
     """
     torch.manual_seed(settings.seed)
     net = nets.build(settings.network, class_map.num_classes, **settings.network_options)
     if fresh and settings.backbone_weights is not None:
-        _load_backbone(net, settings)
+        nets.load_backbone(net, settings.backbone_weights)
     if fresh and settings.init is not None:
         new = initialize(net, settings.init, class_map)
         say(f"weights of {settings.init}" + (f"; new, since the classes differ: {', '.join(new)}" if new else ""))
@@ -78,13 +77,6 @@ def build_learner(settings: TrainSettings, net: SegmentationNet, frames: Decoded
         scaler=GradScaler(hardware.device.type, enabled=hardware.needs_scaling),
         average=MovingAverage(net, settings.ema_decay) if settings.ema_decay else None,
     )
-
-
-def _load_backbone(net: SegmentationNet, settings: TrainSettings) -> None:
-    load = getattr(net, "load_backbone", None)
-    if load is None:
-        raise ConfigError(f"network {settings.network} takes no backbone_weights; leave them out, or start from init")
-    load(settings.backbone_weights)
 
 
 def _compare(theirs: Preprocess, ours: Preprocess, settings: TrainSettings) -> None:

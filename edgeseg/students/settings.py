@@ -33,7 +33,7 @@ class TrainSettings:
         network: Registry name or ``package.module:factory``.
         network_options: Further arguments of the network.
         init: Checkpoint whose weights are taken where they fit.
-        backbone_weights: File of published backbone weights.
+        backbone_weights: File of published backbone weights, or ``published`` to download them.
         height, width: Network input in pixels; None is the size of the first frame.
         preprocess: Normalisation and fitting.
         batch_size: Samples an iteration.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,10 +29,10 @@ def _soft(label: NDArray[np.uint8]) -> NDArray[np.float32]:
     return (0.89 * np.eye(11)[known] + 0.01).transpose(2, 0, 1).astype(np.float32)
 
 
-def _write_cache(folder: Path, dataset: Dataset) -> None:
+def _write_cache(folder: Path, dataset: Dataset, temperature: float = 3.0) -> None:
     info = softlabels.CacheInfo(
         class_map=dataset.class_map,
-        teachers=(softlabels.TeacherRecord("t.edgeseg", 3.0, "1" * 64),),
+        teachers=(softlabels.TeacherRecord("t.edgeseg", temperature, "1" * 64),),
         sample_ids=dataset.sample_ids,
         data_digest=dataset.digest(),
     )
@@ -166,8 +167,10 @@ def test_truncated_frame_stops_with_the_cache_s_own_message(distill_settings: Ma
 def test_resume_with_another_cache_is_refused(distill_settings: Make, camvid: str, tmp_path: Path) -> None:
     settings = distill_settings(epochs=1)
     distill(settings, tmp_path / "run")
-    with pytest.raises(ConfigError, match="kl_weight: 0.2, now 0.7"):
-        distill(replace(settings, kl_weight=0.7), tmp_path / "run", resume=True)
+    shutil.rmtree(settings.cache)
+    _write_cache(settings.cache, datasets.open(f"{camvid}#train"), temperature=5.0)
+    with pytest.raises(ConfigError, match=r"soft_labels: '.*', now '"):
+        distill(settings, tmp_path / "run", resume=True)
 
 
 def test_settings_survive_yaml(distill_settings: Make, tmp_path: Path) -> None:

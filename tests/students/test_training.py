@@ -306,7 +306,7 @@ def test_init_starts_from_the_checkpoint(train_settings: Make, tmp_path: Path) -
 
 
 def test_backbone_weights_of_a_network_without_backbone_are_refused(train_settings: Make, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="enet takes no backbone_weights"):
+    with pytest.raises(ConfigError, match="ENet has no backbone"):
         train(train_settings(network="enet", backbone_weights=tmp_path / "x.pth"), tmp_path / "run")
 
 
