@@ -11,17 +11,27 @@ from edgeseg.modelinfo import METADATA_KEY, ModelInfo
 
 EXPORT_KEY = "export"
 """Key of the export record in ``ModelInfo.extra``."""
+KNOWN_OUTPUTS = frozenset(
+    ("class_map", "entropy", "cell_probs", "cell_entropy", "frame_entropy", "logits", "top2_classes", "top2_probs")
+)
 Outputs = Literal["graph", "logits"]
 Batch = int | Literal["dynamic"]
+Shape = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output of a graph: its name, the runtime's name of its type, its shape (names where dynamic)."""
+    """An input or output of a graph.
+
+    Attributes:
+        name: Its name.
+        type: What the runtime calls its type, such as ``tensor(uint8)``.
+        shape: Lengths, a name where one is open.
+    """
 
     name: str
     type: str
-    shape: tuple[int | str | None, ...]
+    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,11 @@ class ExportRecord:
             raise ModelError(f"{where}: its export record is malformed ({error!r}); export it again") from None
         if record.outputs not in ("graph", "logits"):
             raise ModelError(f"{where}: its export record names outputs {record.outputs!r}; export it again")
+        unknown = sorted(set(record.output_names) - KNOWN_OUTPUTS)
+        if unknown:
+            raise ModelError(
+                f"{where}: it has outputs that this edgeseg does not know: {', '.join(unknown)}; update edgeseg"
+            )
         return record
 
 
@@ -109,13 +124,11 @@ def _differences(
     ]
 
 
-def _same_shape(actual: tuple[int | str | None, ...], expected: tuple[int | str | None, ...]) -> bool:
+def _same_shape(actual: Shape, expected: Shape) -> bool:
     if len(actual) != len(expected):
         return False
-    # A name or None is a length that is open, or that the runtime's shape inference left open.
-    return all(
-        not isinstance(a, int) or not isinstance(e, int) or a == e for a, e in zip(actual, expected, strict=True)
-    )
+    # Names of open lengths are the exporter's choice, so any stands for any.
+    return all(a == e or (isinstance(a, str) and isinstance(e, str)) for a, e in zip(actual, expected, strict=True))
 
 
 def expected_input(info: ModelInfo, record: ExportRecord) -> Tensor:
@@ -128,7 +141,7 @@ def expected_input(info: ModelInfo, record: ExportRecord) -> Tensor:
 
 
 def expected_outputs(info: ModelInfo, record: ExportRecord) -> tuple[Tensor, ...]:
-    """The outputs that a graph of this record has; an output unknown to this version keeps an open shape."""
+    """The outputs that a graph of this record has."""
     (h, w), classes = info.preprocess.size, info.class_map.num_classes
     batch = "batch" if record.batch == "dynamic" else record.batch
     known = {
@@ -141,7 +154,4 @@ def expected_outputs(info: ModelInfo, record: ExportRecord) -> tuple[Tensor, ...
         "top2_classes": ("uint8", (2, h, w)),
         "top2_probs": ("float", (2, h, w)),
     }
-    unknown = [name for name in record.output_names if name not in known]
-    if unknown:
-        raise ModelError(f"its metadata names outputs that this edgeseg does not know: {', '.join(unknown)}")
     return tuple(Tensor(name, f"tensor({known[name][0]})", (batch, *known[name][1])) for name in record.output_names)

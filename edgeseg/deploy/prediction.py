@@ -34,11 +34,16 @@ class PredictReport:
     names: dict[str, str]
     model_digest: str
 
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.names)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain form for JSON."""
         return {
             "out": str(self.out),
-            "frames": len(self.names),
+            "frames": self.frames,
             "model_digest": self.model_digest,
             "names": self.names,
         }

@@ -12,7 +12,7 @@ import onnx
 import torch
 from torch import nn
 
-from edgeseg.deploy.metadata import ExportRecord, expected_input, expected_outputs
+from edgeseg.deploy.metadata import ExportRecord, Shape, Tensor, expected_input, expected_outputs
 from edgeseg.errors import ModelError
 from edgeseg.modelinfo import ModelInfo
 
@@ -51,7 +51,15 @@ def trace(module: nn.Module, info: ModelInfo, record: ExportRecord) -> onnx.Mode
             raise ModelError(
                 f"network {info.network!r} cannot be exported at opset {record.opset}: {reason}"
             ) from error
-        return onnx.load(path)
+        return _with_shapes(onnx.load(path), outputs)
+
+
+def _with_shapes(model: onnx.ModelProto, outputs: Sequence[Tensor]) -> onnx.ModelProto:
+    """States the outputs' shapes, some of which the exporter leaves open behind a frame of any size."""
+    for found, expected in zip(model.graph.output, outputs, strict=True):
+        kind = found.type.tensor_type.elem_type
+        found.CopyFrom(onnx.helper.make_tensor_value_info(found.name, kind, expected.shape))
+    return model
 
 
 def without_output(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
@@ -71,11 +79,11 @@ def set_metadata(model: onnx.ModelProto, texts: dict[str, str]) -> None:
         model.metadata_props.add(key=key, value=value)
 
 
-def _named_axes(shape: Sequence[int | str | None]) -> dict[int, str]:
+def _named_axes(shape: Shape) -> dict[int, str]:
     return {axis: length for axis, length in enumerate(shape) if isinstance(length, str)}
 
 
-def _example(shape: Sequence[int | str | None], kind: str, size: tuple[int, int]) -> torch.Tensor:
+def _example(shape: Shape, kind: str, size: tuple[int, int]) -> torch.Tensor:
     # Unlike the network's size, so that a size baked in by mistake shows.
     lengths: dict[Any, int] = {"batch": 2, "frame_height": size[0] + 3, "frame_width": size[1] + 5}
     real = [length if isinstance(length, int) else lengths[length] for length in shape]

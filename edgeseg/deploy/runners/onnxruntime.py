@@ -132,4 +132,4 @@ def _open_session(path: Path, threads: int | None, profile_prefix: Path | None) 
 
 
 def _tensors(arguments: Any) -> tuple[Tensor, ...]:
-    return tuple(Tensor(a.name, a.type, tuple(a.shape)) for a in arguments)
+    return tuple(Tensor(a.name, a.type, tuple("?" if n is None else n for n in a.shape)) for a in arguments)
