@@ -84,10 +84,10 @@ def test_training_learns(train_settings: Make, tmp_path: Path) -> None:
     train(replace(settings, optimizer=OptimizerSettings(learning_rate=0.02)), tmp_path / "run")
     figures = _figures(tmp_path / "run")
     assert figures[-1]["loss"] < 0.8 * figures[0]["loss"]
-    assert figures[-1]["miou"] > 2 * figures[0]["miou"]
+    assert figures[-1]["miou"] > 0.2 + figures[0]["miou"]
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_same_seed_gives_the_same_bytes(train_settings: Make, tmp_path: Path, precision: str) -> None:
     for name, workers in (("one", 0), ("two", 1)):
         train(train_settings(precision=precision, workers=workers), tmp_path / name)
@@ -291,7 +291,7 @@ def test_val_with_other_classes_is_refused(train_settings: Make, tmp_path: Path)
 def test_val_without_any_labeled_pixel_is_refused(train_settings: Make, camvid: str, tmp_path: Path) -> None:
     for label in (Path(camvid.partition(":")[2]) / "valannot").iterdir():
         write_png(label, np.full((32, 48), 11, np.uint8))
-    with pytest.raises(DataError, match="no pixel of the validation samples is labeled"):
+    with pytest.raises(DataError, match=r"#val: every pixel of every label is ignored"):
         train(train_settings(), tmp_path / "run")
 
 
@@ -308,10 +308,3 @@ def test_init_starts_from_the_checkpoint(train_settings: Make, tmp_path: Path) -
 def test_backbone_weights_of_a_network_without_backbone_are_refused(train_settings: Make, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ENet has no backbone"):
         train(train_settings(network="enet", backbone_weights=tmp_path / "x.pth"), tmp_path / "run")
-
-
-def test_absent_device_is_named(train_settings: Make) -> None:
-    with pytest.raises(ConfigError, match="device 'cuda:99': this machine has"):
-        choose(train_settings(device="cuda:99"))
-    with pytest.raises(ConfigError, match="device must be auto, cpu"):
-        choose(train_settings(device="gpu"))
