@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from edgeseg.deploy.metadata import EXPORT_KEY, ExportRecord, Outputs
 from edgeseg.deploy.runners.onnxruntime import OnnxRuntimeRunner
 from edgeseg.deploy.sample_frames import SYNTHETIC, dataset_frames, synthetic_frame
 from edgeseg.errors import ConfigError, ModelError
-from edgeseg.files import digest_file, write_atomic, writing
+from edgeseg.files import write_atomic, writing
 from edgeseg.modelinfo import METADATA_KEY, ModelInfo
 from edgeseg.nets.checkpoint import Checkpoint, load_checkpoint
 from edgeseg.nets.deployed import DeployedGraph, output_names
@@ -207,19 +208,23 @@ def _write(
     model: onnx.ModelProto, info: ModelInfo, record: ExportRecord, path: Path, settings: ExportSettings
 ) -> ExportReport:
     created = not path.parent.exists()
-    report_path = path.with_suffix(".json")
+    content = model.SerializeToString()
+    report = ExportReport(
+        path=path,
+        report=path.with_suffix(".json"),
+        digest=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        size=info.preprocess.size,
+        record=record,
+        frames=settings.data or SYNTHETIC,
+    )
     try:
-        write_atomic(path, model.SerializeToString())
-        report = ExportReport(
-            path,
-            report_path,
-            digest_file(path),
-            path.stat().st_size,
-            info.preprocess.size,
-            record,
-            settings.data or SYNTHETIC,
-        )
-        write_atomic(report_path, json.dumps(report.to_dict(), indent=2) + "\n")
+        write_atomic(path, content)
+        try:
+            write_atomic(report.report, json.dumps(report.to_dict(), indent=2) + "\n")
+        except BaseException:
+            path.unlink()  # a graph without its report would be half an export
+            raise
     except BaseException:
         if created and path.parent.is_dir() and not any(path.parent.iterdir()):
             path.parent.rmdir()

@@ -10,7 +10,7 @@ import torch
 import edgeseg.deploy.export.pipeline as pipeline
 from edgeseg.deploy.export import Tolerance, export
 from edgeseg.deploy.runners import open_runner
-from edgeseg.errors import ConfigError, DataError, ModelError
+from edgeseg.errors import ConfigError, DataError, ModelError, OutputError
 from edgeseg.files import digest_file
 from edgeseg.modelinfo import METADATA_KEY
 from edgeseg.nets.deployed import BASE_OUTPUTS
@@ -170,3 +170,23 @@ def test_unusable_settings_are_refused(checkpoint, tmp_path, options, message):
     with pytest.raises(ConfigError, match=message):
         export(checkpoint, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
+
+
+def test_unwritable_place_is_named(checkpoint, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"cannot write .*file"):
+        export(checkpoint, tmp_path / "file")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_full_disk_leaves_neither_graph_nor_folder(checkpoint, tmp_path, monkeypatch):
+    def full(path, content):
+        if path.suffix == ".json":
+            raise OutputError(f"cannot write {path}: No space left on device")
+        pipeline_write(path, content)
+
+    pipeline_write = pipeline.write_atomic
+    monkeypatch.setattr(pipeline, "write_atomic", full)
+    with pytest.raises(OutputError, match="No space left"):
+        export(checkpoint, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
