@@ -75,12 +75,15 @@ class ModelInfo:
         """
         if text is None:
             raise ModelError(
-                f"{where}: has no edgeseg metadata (class map, preprocessing); make it with edgeseg import, train or export"
+                f"{where}: has no edgeseg metadata (class map, preprocessing); "
+                "make it with edgeseg import, train or export"
             )
         try:
             plain = json.loads(text)
             if plain["format_version"] > FORMAT_VERSION:
-                raise ModelError(f"{where}: format {plain['format_version']} is newer than this edgeseg; update edgeseg")
+                raise ModelError(
+                    f"{where}: format {plain['format_version']} is newer than this edgeseg; update edgeseg"
+                )
             return cls(
                 network=plain["network"],
                 options=plain["options"],

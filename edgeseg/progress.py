@@ -43,7 +43,8 @@ def track(items: Iterable[Item], what: str, total: int | None = None, done: int 
         return
     if total is None:
         total = len(items) if hasattr(items, "__len__") else None  # type: ignore[arg-type]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *times)
     with Progress(*columns, console=console(), transient=True) as bar:
         task = bar.add_task(what, total=None if total is None else total + done, completed=done)
         for item in items:

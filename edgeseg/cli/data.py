@@ -29,8 +29,15 @@ def check(
     if as_json:
         print_json(report.to_dict())
     else:
-        for title, columns, rows in report.tables():
-            print_table(columns, rows, title)
+        plain = report.to_dict()
+        rows = [(name, row["pixels"], row["share"], row["images"]) for name, row in plain.pop("classes").items()]
+        print_table(("class", "pixels", "share", "images"), rows, report.spec)
+        sizes = ", ".join(f"{count} of {size}" for size, count in report.sizes.items())
+        typer.echo(
+            f"{report.images} images ({sizes}), {plain['labels']} labels, {plain['ignored_pixels']} ignored pixels"
+        )
+        if report.absent_classes:
+            warn(f"no label holds {', '.join(report.absent_classes)}")
         for problem in report.problems:
             warn(problem)
     if report.problems:

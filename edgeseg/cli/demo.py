@@ -11,7 +11,9 @@ from edgeseg.cli.common import Json, Resume, print_json, print_table
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for models, cache, spool and the page.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for models, cache, spool and the page.")] = Path(
+        "runs/demo"
+    ),
     seed: Annotated[int, typer.Option("--seed", help="Seed of the drive and of every training.")] = 0,
     resume: Resume = False,
     as_json: Json = False,

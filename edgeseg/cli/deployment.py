@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,13 @@ import typer
 
 from edgeseg.cli.common import Json, parse_size, print_json, print_table
 from edgeseg.errors import UsageError
+
+
+class Outputs(str, Enum):
+    """What an exported file gives."""
+
+    graph = "graph"
+    logits = "logits"
 
 
 def register(app: typer.Typer) -> None:
@@ -20,14 +28,21 @@ def register(app: typer.Typer) -> None:
 def export(
     model: Annotated[Path, typer.Argument(metavar="M.edgeseg")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Gets the .onnx and its report.")],
-    size: Annotated[str | None, typer.Option("--size", metavar="HxW", help="Network input; default: the model's own.")] = None,
-    frame: Annotated[str | None, typer.Option("--frame", metavar="HxW", help="Fix the camera's size; default: dynamic.")] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="HxW", help="Network input; default: the model's own.")
+    ] = None,
+    frame: Annotated[
+        str | None, typer.Option("--frame", metavar="HxW", help="Fix the camera's size; default: dynamic.")
+    ] = None,
     emit: Annotated[list[str] | None, typer.Option("--emit", help="Further outputs: logits, top2; repeatable.")] = None,
-    outputs: Annotated[str, typer.Option("--outputs", help="graph: frame in, scores out; logits: the plain network.")] = "graph",
+    outputs: Annotated[
+        Outputs, typer.Option("--outputs", help="graph: frame in, scores out; logits: the plain network.")
+    ] = Outputs.graph,
     batch: Annotated[str, typer.Option("--batch", metavar="N|dynamic")] = "1",
     opset: Annotated[int, typer.Option("--opset", help="At most 17.")] = 17,
     data: Annotated[
-        str | None, typer.Option("--data", metavar="D", help="Frames to compare with the checkpoint; default: drawn ones.")
+        str | None,
+        typer.Option("--data", metavar="D", help="Frames to compare with the checkpoint; default: drawn ones."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -40,7 +55,7 @@ def export(
         size=parse_size(size, "--size"),
         frame=parse_size(frame, "--frame"),
         emit=tuple(emit or ()),
-        outputs=outputs,
+        outputs="logits" if outputs is Outputs.logits else "graph",
         batch=_batch(batch),
         opset=opset,
         data=data,
@@ -52,12 +67,18 @@ def export(
 
 
 def bench(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL ...", help=".onnx or .edgeseg; several are run in turn.")],
+    models: Annotated[
+        list[Path], typer.Argument(metavar="MODEL ...", help=".onnx or .edgeseg; several are run in turn.")
+    ],
     backend: Annotated[str | None, typer.Option("--backend", help="onnxruntime, torch; several by commas.")] = None,
-    size: Annotated[list[str] | None, typer.Option("--size", metavar="HxW", help="Camera frame size; repeatable.")] = None,
+    size: Annotated[
+        list[str] | None, typer.Option("--size", metavar="HxW", help="Camera frame size; repeatable.")
+    ] = None,
     threads: Annotated[list[int] | None, typer.Option("--threads", help="Threads of the network; repeatable.")] = None,
     iterations: Annotated[int, typer.Option("--iterations", help="Measured frames a row.")] = 50,
-    data: Annotated[str | None, typer.Option("--data", metavar="D", help="Real frames, and labels for the mIoU column.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="D", help="Real frames, and labels for the mIoU column.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="File for the JSON report.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -22,32 +22,51 @@ def register(app: typer.Typer) -> None:
 
 
 def nets(
-    size: Annotated[str, typer.Option("--size", metavar="HxW", help="Input size at which work is counted.")] = "512x1024",
+    size: Annotated[
+        str, typer.Option("--size", metavar="HxW", help="Input size at which work is counted.")
+    ] = "512x1024",
     as_json: Json = False,
 ) -> None:
     """List the networks: parameters, multiply-adds at a size, published formats they read."""
     from edgeseg.nets import describe
 
-    report = describe.describe_all(parse_size(size, "--size") or (512, 1024))
+    rows = [summary.to_dict() for summary in describe.describe_all(parse_size(size, "--size") or (512, 1024))]
     if as_json:
-        print_json(report.to_dict())
-    else:
-        for title, columns, rows in report.tables():
-            print_table(columns, rows, title)
+        print_json({"networks": rows})
+        return
+    columns = ("network", "parameters", f"GFLOPs at {size}", "of which", "reads")
+    cells = [
+        (
+            " ".join([row["name"], *map(str, row["options"].values())]),
+            f"{row['parameters'] / 1e6:.2f} M",
+            row["gflops"],
+            ", ".join(f"{part} {value:.2f}" for part, value in row["branch_gflops"].items()),
+            ", ".join(row["formats"]),
+        )
+        for row in rows
+    ]
+    print_table(columns, cells, "One multiply-add counts as two floating-point operations")
 
 
 def import_model(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The published file.")],
     format: Annotated[str, typer.Option("--format", metavar="F", help="Published format; 'edgeseg nets' lists them.")],
     out: Annotated[Path, typer.Option("--out", metavar="M.edgeseg")],
-    classes: Annotated[Path | None, typer.Option("--classes", help="Class map as YAML; default: the published one.")] = None,
-    size: Annotated[str | None, typer.Option("--size", metavar="HxW", help="Input size; default: the published one.")] = None,
+    classes: Annotated[
+        Path | None, typer.Option("--classes", help="Class map as YAML; default: the published one.")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option("--size", metavar="HxW", help="Input size; default: the published one.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Turn a published network's file into a checkpoint of this package."""
+    from edgeseg.datasets.folder import read_classes
     from edgeseg.nets import importing
 
-    report = importing.import_model(file, format, out, classes=classes, size=parse_size(size, "--size"))
+    class_map = read_classes(classes) if classes else None
+    settings = importing.ImportSettings(class_map=class_map, size=parse_size(size, "--size"))
+    report = importing.import_published(file, format, out, settings)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -78,7 +97,9 @@ def evaluate(
 
 def predict(
     model: Model,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Image, folder, video, camera:0, or LAYOUT:PATH[#SPLIT].")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Image, folder, video, camera:0, or LAYOUT:PATH[#SPLIT].")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR")],
     backend: Backend = None,
     as_json: Json = False,

@@ -17,11 +17,15 @@ Data = Annotated[str | None, typer.Option("--data", metavar="D", help="Training 
 Val = Annotated[
     str | None,
     typer.Option(
-        "--val", metavar="D", help="Data that chooses the best checkpoint; default: a tenth of D set aside; none: the last."
+        "--val",
+        metavar="D",
+        help="Data that chooses the best checkpoint; default: a tenth of D set aside; none: the last.",
     ),
 ]
 Out = Annotated[Path, typer.Option("--out", help="Folder for best.edgeseg, last.edgeseg, metrics.jsonl, config.yaml.")]
-Init = Annotated[Path | None, typer.Option("--init", metavar="M", help="Checkpoint to start from; a head that does not fit is new.")]
+Init = Annotated[
+    Path | None, typer.Option("--init", metavar="M", help="Checkpoint to start from; a head that does not fit is new.")
+]
 Backbone = Annotated[Path | None, typer.Option("--backbone-weights", help="Local file of backbone weights.")]
 Size = Annotated[str | None, typer.Option("--size", metavar="HxW", help="Size of the training input, height first.")]
 Epochs = Annotated[int | None, typer.Option("--epochs")]
@@ -66,9 +70,13 @@ def distill(
     network: Network,
     out: Out,
     data: Data = None,
-    cache: Annotated[Path | None, typer.Option("--cache", metavar="C", help="Soft labels of 'edgeseg cache build'.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", metavar="C", help="Soft labels of 'edgeseg cache build'.")
+    ] = None,
     student_temperature: Annotated[float | None, typer.Option("--student-temperature", metavar="T")] = None,
-    kl_weight: Annotated[float | None, typer.Option("--kl-weight", metavar="L", help="Weight λ of the KL term.")] = None,
+    kl_weight: Annotated[
+        float | None, typer.Option("--kl-weight", metavar="L", help="Weight λ of the KL term.")
+    ] = None,
     val: Val = None,
     init: Init = None,
     backbone_weights: Backbone = None,

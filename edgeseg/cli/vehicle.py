@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from edgeseg.cli.common import Config, Json, Overrides, print_json, print_table
 
 spool_app = typer.Typer(help="Look into the folder where flagged frames wait for upload.", no_args_is_help=True)
+
+
+class ChannelOrder(str, Enum):
+    """Order of a source's channels."""
+
+    rgb = "rgb"
+    bgr = "bgr"
+
+
 SpoolPath = Annotated[Path, typer.Argument(metavar="DIR")]
 
 
@@ -20,16 +30,26 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Image, folder, video, camera:0, or LAYOUT:PATH[#SPLIT].")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="Image, folder, video, camera:0, or LAYOUT:PATH[#SPLIT].")
+    ],
     model: Annotated[Path, typer.Option("--model", metavar="M", help=".onnx (needs no torch) or .edgeseg")],
     spool: Annotated[Path, typer.Option("--spool", metavar="DIR", help="Folder for flagged frames.")],
     strategy: Annotated[
-        str | None, typer.Option("--strategy", metavar="S", help="random, entropy, superpixel, or package.module:Class.")
+        str | None,
+        typer.Option("--strategy", metavar="S", help="random, entropy, superpixel, or package.module:Class."),
     ] = None,
-    budget_frames: Annotated[int | None, typer.Option("--budget-frames", help="Keep at most N frames of this run.")] = None,
+    budget_frames: Annotated[
+        int | None, typer.Option("--budget-frames", help="Keep at most N frames of this run.")
+    ] = None,
     every: Annotated[int, typer.Option("--every", help="Take every N-th frame.")] = 1,
     rotation: Annotated[int, typer.Option("--rotation", help="Degrees clockwise that set the frames upright.")] = 0,
-    channel_order: Annotated[str, typer.Option("--channel-order", help="rgb or bgr, as the source delivers.")] = "rgb",
+    channel_order: Annotated[
+        ChannelOrder, typer.Option("--channel-order", help="As the source delivers.")
+    ] = ChannelOrder.rgb,
+    ranking: Annotated[
+        Path | None, typer.Option("--ranking", help="File for all frames by score, as JSON lines.")
+    ] = None,
     vehicle: Annotated[str | None, typer.Option("--vehicle", metavar="ID")] = None,
     drive: Annotated[str | None, typer.Option("--drive", metavar="ID")] = None,
     backend: Annotated[str | None, typer.Option("--backend", help="Runtime; default: by the file's kind.")] = None,
@@ -44,11 +64,19 @@ def score(
     from edgeseg.device.spool import Spool
     from edgeseg.frames import open_source
 
-    options = {"strategy": strategy, "budget_frames": budget_frames, "vehicle": vehicle, "drive": drive}
+    options = {
+        "strategy": strategy,
+        "budget_frames": budget_frames,
+        "vehicle": vehicle,
+        "drive": drive,
+        "ranking": ranking,
+    }
     settings = resolve(scoring.ScoreSettings, config, overrides or (), options)
-    frames = open_source(source, every=every, rotation=rotation, channel_order=channel_order)
-    with open_runner(model, backend) as runner:
-        report = scoring.score(settings, frames, runner, Spool(spool))
+    order: Literal["rgb", "bgr"] = "bgr" if channel_order is ChannelOrder.bgr else "rgb"
+    # One damaged image must not end a drive: it is skipped, told and counted.
+    frames = open_source(source, every=every, rotation=rotation, channel_order=order, skip_broken=True)
+    with open_runner(model, backend) as runner, Spool(spool) as items:
+        report = scoring.score(settings, frames, runner, items)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -64,7 +92,10 @@ def list_items(spool: SpoolPath, as_json: Json = False) -> None:
     if as_json:
         print_json({"items": items})
     else:
-        print_table(("id", "frame", "score", "regions", "bytes"), [(i["id"], i["frame"], i["score"], i["regions"], i["bytes"]) for i in items])
+        print_table(
+            ("id", "frame", "score", "regions", "bytes"),
+            [(i["id"], i["frame"], i["score"], i["regions"], i["bytes"]) for i in items],
+        )
 
 
 @spool_app.command()
