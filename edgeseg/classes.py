@@ -136,4 +136,6 @@ class ClassMap:
             ignored = tuple(int(i) for i in plain.get("ignored_ids", (IGNORE_INDEX,)))
             return cls(str(plain["name"]), rows, ignored)
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise ConfigError(f"class map is malformed ({error!r}); it needs name and classes: name, color, ids") from None
+            raise ConfigError(
+                f"class map is malformed ({error!r}); it needs name and classes: name, color, ids"
+            ) from None
