@@ -72,9 +72,7 @@ class CalibrationError:
         self._hits = np.zeros(bins, np.int64)
         self._confidence = np.zeros(bins, np.float64)
 
-    def update(
-        self, label: NDArray[np.uint8], prediction: NDArray[np.uint8], confidence: NDArray[np.float32]
-    ) -> None:
+    def update(self, label: NDArray[np.uint8], prediction: NDArray[np.uint8], confidence: NDArray[np.float32]) -> None:
         """Adds one frame: label and predicted train ids (H, W), and the winner's probability (H, W) in [0, 1]."""
         valid = label != IGNORE_INDEX
         sure = confidence[valid]

@@ -34,7 +34,9 @@ def export(
     frame: Annotated[
         str | None, typer.Option("--frame", metavar="HxW", help="Fix the camera's size; default: dynamic.")
     ] = None,
-    emit: Annotated[list[str] | None, typer.Option("--emit", help="Further outputs: logits, top2; repeatable.")] = None,
+    emit: Annotated[
+        list[str] | None, typer.Option("--emit", help="Further outputs: logits, top2; repeatable, or by commas.")
+    ] = None,
     outputs: Annotated[
         Outputs, typer.Option("--outputs", help="graph: frame in, scores out; logits: the plain network.")
     ] = Outputs.graph,
@@ -54,7 +56,7 @@ def export(
         out,
         size=parse_size(size, "--size"),
         frame=parse_size(frame, "--frame"),
-        emit=tuple(emit or ()),
+        emit=tuple(name for text in emit or () for name in text.split(",")),
         outputs="logits" if outputs is Outputs.logits else "graph",
         batch=_batch(batch),
         opset=opset,
@@ -72,10 +74,18 @@ def bench(
     ],
     backend: Annotated[str | None, typer.Option("--backend", help="onnxruntime, torch; several by commas.")] = None,
     size: Annotated[
-        list[str] | None, typer.Option("--size", metavar="HxW", help="Camera frame size; repeatable.")
+        list[str] | None,
+        typer.Option("--size", metavar="HxW", help="Network input; repeatable. An exported graph has one."),
+    ] = None,
+    frame: Annotated[
+        str | None, typer.Option("--frame", metavar="HxW", help="Camera frame; default: as exported.")
     ] = None,
     threads: Annotated[list[int] | None, typer.Option("--threads", help="Threads of the network; repeatable.")] = None,
     iterations: Annotated[int, typer.Option("--iterations", help="Measured frames a row.")] = 50,
+    warm_up: Annotated[int, typer.Option("--warm-up", help="Frames before them.")] = 10,
+    miou: Annotated[
+        bool, typer.Option("--miou/--no-miou", help="With --data: evaluate every row's model, too.")
+    ] = True,
     data: Annotated[
         str | None, typer.Option("--data", metavar="D", help="Real frames, and labels for the mIoU column.")
     ] = None,
@@ -91,7 +101,14 @@ def bench(
     sizes = [parsed for text in size or () if (parsed := parse_size(text, "--size"))]
     backends = tuple(backend.split(",")) if backend else ()
     settings = benchmark.BenchSettings(
-        backends=backends, sizes=tuple(sizes), threads=tuple(threads or ()), iterations=iterations, data=data
+        backends=backends,
+        sizes=tuple(sizes),
+        frame=parse_size(frame, "--frame"),
+        threads=tuple(threads or ()),
+        iterations=iterations,
+        warm_up=warm_up,
+        data=data,
+        miou=miou,
     )
     report = benchmark.benchmark(models, settings)
     if out:

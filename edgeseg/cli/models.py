@@ -77,16 +77,18 @@ def evaluate(
     model: Model,
     data: Annotated[str, typer.Option("--data", metavar="D", help="LAYOUT:PATH[#SPLIT]")],
     backend: Backend = None,
+    remap: Annotated[Path | None, typer.Option("--remap", help="Table of the model's class names to D's.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a model on labels: mIoU, IoU per class, pixel accuracy, calibration error, at label size."""
     from edgeseg import datasets
     from edgeseg.deploy import evaluation
     from edgeseg.deploy.runners import open_runner
+    from edgeseg.remap import load_table
 
     dataset = datasets.open(data)
     with open_runner(model, backend) as runner:
-        report = evaluation.evaluate(runner, dataset)
+        report = evaluation.evaluate(runner, dataset, load_table(remap) if remap else None)
     if as_json:
         print_json(report.to_dict())
     else:

@@ -43,9 +43,7 @@ def test_classifier_of_torchvision_fills_the_backbone_alone(
 def test_weights_of_another_backbone_are_listed(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save(torchvision.models.resnet18(weights=None).state_dict(), path)
-    with pytest.raises(
-        ModelError, match=r"missing: .*conv3.*of another shape: layer1.*resnet50 is expected"
-    ):
+    with pytest.raises(ModelError, match=r"missing: .*conv3.*of another shape: layer1.*resnet50 is expected"):
         nets.load_backbone(nets.build("icnet", 5), path)
 
 

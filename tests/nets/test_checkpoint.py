@@ -129,8 +129,6 @@ def test_initialize_from_another_network_lists_what_differs(tmp_path: Path, info
     path, net = tmp_path / "a.edgeseg", nets.build("enet", 5)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     nets.save_checkpoint(path, nets.build("enet", 5, layout="davidtvs"), info_of("enet", 5, layout="davidtvs"))
-    with pytest.raises(
-        ModelError, match=r"missing: .*unexpected: .*another shape: .*only the classifier may differ"
-    ):
+    with pytest.raises(ModelError, match=r"missing: .*unexpected: .*another shape: .*only the classifier may differ"):
         nets.initialize(net, path)
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
