@@ -134,10 +134,13 @@ def initialize_weights(net: nn.Module) -> None:
 
     Source: He et al. 2015, "Delving Deep into Rectifiers", with the fan-out of ResNet's own recipe.
     """
+    heads = {net.get_submodule(name) for name in net.classifier_names} if isinstance(net, SegmentationNet) else {net}
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             # A transposed convolution's weight is (in, out, ...), so torch has its two fans the wrong way round.
-            fan: Literal["fan_in", "fan_out"] = "fan_in" if isinstance(module, nn.ConvTranspose2d) else "fan_out"
+            # No norm follows a classifier: by the fan-out of its few classes the first logits would be huge.
+            inward = isinstance(module, nn.ConvTranspose2d) or module in heads
+            fan: Literal["fan_in", "fan_out"] = "fan_in" if inward else "fan_out"
             nn.init.kaiming_normal_(module.weight, mode=fan, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
