@@ -1,0 +1,59 @@
+"""Every network's deployed graph: equal to its checkpoint, and accepted by a real TensorRT parser and builder.
+
+TensorRT for RTX builds without a GPU. It is the nearest part of TensorRT that runs here; no engine is executed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from edgeseg import datasets, nets
+from edgeseg.deploy.export import export
+from edgeseg.modelinfo import ModelInfo
+from edgeseg.nets.checkpoint import save_checkpoint
+from edgeseg.preprocess import Preprocess
+
+NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("enet", {}),
+    ("erfnet", {}),
+    ("icnet", {"backbone": "resnet18"}),
+    ("icnet", {"backbone": "resnet50"}),
+    ("deeplabv3plus", {"backbone": "mobilenetv2"}),
+    ("deeplabv3plus", {"backbone": "resnet50"}),
+    ("deeplabv3", {}),
+)
+
+
+@pytest.fixture(params=NETWORKS, ids=lambda case: "-".join([case[0], *case[1].values()]))
+def graph(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A deployed graph for a camera of another size, its network's height no multiple of any stride."""
+    name, options = request.param
+    class_map = datasets.open("synthetic:2").class_map
+    torch.manual_seed(0)
+    net = nets.build(name, class_map.num_classes, **options).train()
+    with torch.no_grad():
+        for _ in range(3):  # real statistics: untouched batch norms let activations of an untrained network explode
+            net(torch.rand(2, 3, 96, 160))
+    info = ModelInfo(name, class_map, Preprocess(100, 160), options=options)
+    save_checkpoint(tmp_path / "net.edgeseg", net.eval(), info)
+    report = export(tmp_path / "net.edgeseg", tmp_path / "out", frame=(128, 192), data="synthetic:2#test")
+    assert report.to_dict()["parity"]["argmax_agreement"] > 0.999
+    return Path(report.path)
+
+
+def test_tensorrt_parses_and_builds_it(graph: Path) -> None:
+    trt = pytest.importorskip("tensorrt_rtx")
+    logger = trt.Logger(trt.Logger.ERROR)
+    builder = trt.Builder(logger)
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, logger)
+    parsed = parser.parse_from_file(str(graph))
+    assert parsed, [(parser.get_error(i).node_operator(), parser.get_error(i).desc()) for i in range(parser.num_errors)]
+    config = builder.create_builder_config()
+    config.num_compute_capabilities = 1
+    config.set_compute_capability(trt.ComputeCapability.SM86, 0)
+    assert builder.build_serialized_network(network, config) is not None
