@@ -76,6 +76,25 @@ class SegmentationNet(nn.Module, ABC):
             return features
         return functional.interpolate(features, size, mode="bilinear", align_corners=self.align_corners)
 
+    def draw_weights(self) -> None:
+        """Draws weights for training from scratch.
+
+        Convolutions by He's normal with the fan-out of ResNet's recipe (He et al. 2015, "Delving Deep into
+        Rectifiers"), batch norms as the identity, classifiers so that logits start at about unit size.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                # A transposed convolution's weight is (in, out, ...), so torch has its two fans the wrong way round.
+                fan: Literal["fan_in", "fan_out"] = "fan_in" if isinstance(module, nn.ConvTranspose2d) else "fan_out"
+                nn.init.kaiming_normal_(module.weight, mode=fan, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.BatchNorm2d):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+        for name in self.classifier_names:
+            _draw_classifier(self._classifier(name))
+
     @property
     def num_classes(self) -> int:
         """Number of classes C of the logits."""
@@ -129,24 +148,11 @@ def check_batch(net: nn.Module, images: Tensor) -> None:
         )
 
 
-def initialize_weights(net: nn.Module) -> None:
-    """Draws weights for training from scratch: He's normal for convolutions, identity for batch norms.
-
-    Source: He et al. 2015, "Delving Deep into Rectifiers", with the fan-out of ResNet's own recipe.
-    """
-    heads = {net.get_submodule(name) for name in net.classifier_names} if isinstance(net, SegmentationNet) else {net}
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            # A transposed convolution's weight is (in, out, ...), so torch has its two fans the wrong way round.
-            # No norm follows a classifier: by the fan-out of its few classes the first logits would be huge.
-            inward = isinstance(module, nn.ConvTranspose2d) or module in heads
-            fan: Literal["fan_in", "fan_out"] = "fan_in" if inward else "fan_out"
-            nn.init.kaiming_normal_(module.weight, mode=fan, nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.ones_(module.weight)
-            nn.init.zeros_(module.bias)
+def _draw_classifier(layer: Classifier) -> None:
+    # Logits of about unit size: He's rule would take the few classes for the fan and start far too sure.
+    nn.init.normal_(layer.weight, std=layer.in_channels**-0.5)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
 def _with_outputs(layer: Classifier, num_classes: int) -> Classifier:
@@ -159,5 +165,5 @@ def _with_outputs(layer: Classifier, num_classes: int) -> Classifier:
         bias=layer.bias is not None,
     )
     fresh.output_padding = layer.output_padding
-    initialize_weights(fresh)
+    _draw_classifier(fresh)
     return fresh.to(layer.weight)

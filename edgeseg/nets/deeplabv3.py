@@ -44,8 +44,7 @@ class DeepLabV3(SegmentationNet):
         self.net = _FACTORIES[backbone](weights=None, weights_backbone=None, num_classes=num_classes, aux_loss=aux)
         self.backbone_name = backbone
         self.aux_weights = (0.5,) if aux else ()
-        aux_name = "net.aux_classifier.1" if backbone == "mobilenet_v3_large" else "net.aux_classifier.4"
-        self.classifier_names = (*((aux_name,) if aux else ()), "net.classifier.4")
+        self.classifier_names = (*(("net.aux_classifier.4",) if aux else ()), "net.classifier.4")
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the base class; torchvision upsamples the auxiliary logits too.

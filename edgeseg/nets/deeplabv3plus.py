@@ -10,7 +10,7 @@ from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from edgeseg.errors import ConfigError
 from edgeseg.nets.backbones import MobileNetV2, ResNet
-from edgeseg.nets.base import SegmentationNet, check_batch, check_num_classes, initialize_weights
+from edgeseg.nets.base import SegmentationNet, check_batch, check_num_classes
 
 _RATES = {16: (6, 12, 18), 8: (12, 24, 36)}
 _BACKBONES = ("mobilenetv2", "resnet50", "resnet101")
@@ -55,7 +55,7 @@ class DeepLabV3Plus(SegmentationNet):
         self.reduce = _conv(self.backbone.channels[0], 48, 1)
         self.fuse = _conv(48 + 256, 256, 3)
         self.classifier = nn.Conv2d(256, num_classes, 1)
-        initialize_weights(self)
+        self.draw_weights()
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the base class.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseg.errors import ConfigError
-from edgeseg.nets.base import SegmentationNet, check_num_classes, initialize_weights
+from edgeseg.nets.base import SegmentationNet, check_num_classes
 from edgeseg.nets.pooling import max_pool, max_unpool
 
 
@@ -95,7 +95,7 @@ class ENet(SegmentationNet):
         self.up5 = UpBlock(form, 64, 16, late)
         self.stage5 = nn.Sequential(Block(form, 16, "regular", late, form.decoder_relu))
         self.classifier = _double(form.classifier_kernel, 16, num_classes, bias=form.biases)
-        initialize_weights(self)
+        self.draw_weights()
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the base class."""

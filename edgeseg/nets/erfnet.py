@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edgeseg.nets.base import SegmentationNet, check_num_classes, initialize_weights
+from edgeseg.nets.base import SegmentationNet, check_num_classes
 
 _EPS = 1e-3
 """Of the authors' batch norms; a state_dict does not tell."""
@@ -40,7 +40,7 @@ class ERFNet(SegmentationNet):
             *(FactorizedBlock(16, 1, 0.0) for _ in range(2)),
         )
         self.classifier = nn.ConvTranspose2d(16, num_classes, 2, stride=2)
-        initialize_weights(self)
+        self.draw_weights()
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the base class."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseg.errors import ConfigError
 from edgeseg.nets.backbones import ResNet
-from edgeseg.nets.base import SegmentationNet, check_num_classes, initialize_weights
+from edgeseg.nets.base import SegmentationNet, check_num_classes
 
 _BINS = (1, 2, 3, 6)
 _FUSED = 128
@@ -58,7 +59,7 @@ class ICNet(SegmentationNet):
         self.fusion_quarter = Fusion(self.backbone.channels[3], self.backbone.channels[1], num_classes)
         self.fusion_half = Fusion(_FUSED, 64, num_classes)
         self.classifier = nn.Conv2d(_FUSED, num_classes, 1, bias=False)
-        initialize_weights(self)
+        self.draw_weights()
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the base class; the auxiliary logits are at 1/8 and at 1/16 of the size, in this order."""
@@ -128,11 +129,11 @@ def pool_bins(features: Tensor, bins: int) -> Tensor:
 
 
 def _region_means(length: int, bins: int) -> Tensor:
-    matrix = torch.zeros(bins, length)
+    matrix = np.zeros((bins, length), np.float32)  # NumPy's, so that an export sees one constant
     for index in range(bins):
         start, stop = index * length // bins, -((index + 1) * length // -bins)
         matrix[index, start:stop] = 1 / (stop - start)
-    return matrix
+    return torch.from_numpy(matrix)
 
 
 def _halve(channels: int, out_channels: int) -> nn.Module:

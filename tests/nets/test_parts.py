@@ -47,7 +47,7 @@ def test_held_stride_is_that_of_torchvision(stride: int, held: list[bool]) -> No
 def test_padding_changes_no_logit_far_from_the_border() -> None:
     net = nets.build("erfnet", 3).eval()
     images = torch.rand(1, 3, 256, 256)
-    padded = functional.pad(images[:, :, :, :253], (0, 3), mode="replicate")
+    padded = functional.pad(images[:, :, :, :253], (0, 3, 0, 0), mode="replicate")
     with torch.no_grad():
         torch.testing.assert_close(net(images[:, :, :, :253]), net(padded)[:, :, :, :253])
 
