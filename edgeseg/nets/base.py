@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -79,21 +78,16 @@ class SegmentationNet(nn.Module, ABC):
     def draw_weights(self) -> None:
         """Draws weights for training from scratch.
 
-        Convolutions by He's normal with the fan-out of ResNet's recipe (He et al. 2015, "Delving Deep into
-        Rectifiers"), batch norms as the identity, classifiers so that logits start at about unit size.
+        Convolutions by He's normal (He et al. 2015, "Delving Deep into Rectifiers") with the fan-out of
+        ResNet's recipe, classifiers with their fan-in, batch norms as the identity.
         """
+        heads = {self._classifier(name) for name in self.classifier_names}
         for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                # A transposed convolution's weight is (in, out, ...), so torch has its two fans the wrong way round.
-                fan: Literal["fan_in", "fan_out"] = "fan_in" if isinstance(module, nn.ConvTranspose2d) else "fan_out"
-                nn.init.kaiming_normal_(module.weight, mode=fan, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+            if isinstance(module, Classifier):
+                _draw(module, is_classifier=module in heads)
             elif isinstance(module, nn.BatchNorm2d):
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
-        for name in self.classifier_names:
-            _draw_classifier(self._classifier(name))
 
     @property
     def num_classes(self) -> int:
@@ -148,9 +142,11 @@ def check_batch(net: nn.Module, images: Tensor) -> None:
         )
 
 
-def _draw_classifier(layer: Classifier) -> None:
-    # Logits of about unit size: He's rule would take the few classes for the fan and start far too sure.
-    nn.init.normal_(layer.weight, std=layer.in_channels**-0.5)
+def _draw(layer: Classifier, is_classifier: bool) -> None:
+    # No norm follows a classifier: by the fan-out of its few classes the first logits would be huge.
+    # A transposed convolution's weight is (in, out, ...), so torch has its two fans the wrong way round.
+    inward = is_classifier or isinstance(layer, nn.ConvTranspose2d)
+    nn.init.kaiming_normal_(layer.weight, mode="fan_in" if inward else "fan_out", nonlinearity="relu")
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
 
@@ -165,5 +161,5 @@ def _with_outputs(layer: Classifier, num_classes: int) -> Classifier:
         bias=layer.bias is not None,
     )
     fresh.output_padding = layer.output_padding
-    _draw_classifier(fresh)
+    _draw(fresh, is_classifier=True)
     return fresh.to(layer.weight)
