@@ -17,6 +17,9 @@ Classifier = nn.Conv2d | nn.ConvTranspose2d
 class SegmentationNet(nn.Module, ABC):
     """Base of the networks.
 
+    Fresh weights are torch's own draw, uniform within 1/√fan_in, as Torch7's was for ENet: behind batch norms the scale
+    matters to the optimiser alone, and Adam takes longer to turn the larger weights of He's draw.
+
     Attributes:
         stride: Height and width inside the network are multiples of it; other inputs are padded at the
             bottom and right by repeating the border, and the logits are cropped again.
@@ -75,20 +78,6 @@ class SegmentationNet(nn.Module, ABC):
             return features
         return functional.interpolate(features, size, mode="bilinear", align_corners=self.align_corners)
 
-    def draw_weights(self) -> None:
-        """Draws weights for training from scratch.
-
-        Convolutions by He's normal (He et al. 2015, "Delving Deep into Rectifiers") with the fan-out of
-        ResNet's recipe, classifiers with their fan-in, batch norms as the identity.
-        """
-        heads = {self._classifier(name) for name in self.classifier_names}
-        for module in self.modules():
-            if isinstance(module, Classifier):
-                _draw(module, is_classifier=module in heads)
-            elif isinstance(module, nn.BatchNorm2d):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-
     @property
     def num_classes(self) -> int:
         """Number of classes C of the logits."""
@@ -142,15 +131,6 @@ def check_batch(net: nn.Module, images: Tensor) -> None:
         )
 
 
-def _draw(layer: Classifier, is_classifier: bool) -> None:
-    # No norm follows a classifier: by the fan-out of its few classes the first logits would be huge.
-    # A transposed convolution's weight is (in, out, ...), so torch has its two fans the wrong way round.
-    inward = is_classifier or isinstance(layer, nn.ConvTranspose2d)
-    nn.init.kaiming_normal_(layer.weight, mode="fan_in" if inward else "fan_out", nonlinearity="relu")
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-
-
 def _with_outputs(layer: Classifier, num_classes: int) -> Classifier:
     fresh = type(layer)(
         layer.in_channels,
@@ -161,5 +141,4 @@ def _with_outputs(layer: Classifier, num_classes: int) -> Classifier:
         bias=layer.bias is not None,
     )
     fresh.output_padding = layer.output_padding
-    _draw(fresh, is_classifier=True)
     return fresh.to(layer.weight)

@@ -55,7 +55,6 @@ class DeepLabV3Plus(SegmentationNet):
         self.reduce = _conv(self.backbone.channels[0], 48, 1)
         self.fuse = _conv(48 + 256, 256, 3)
         self.classifier = nn.Conv2d(256, num_classes, 1)
-        self.draw_weights()
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the base class.

@@ -95,7 +95,6 @@ class ENet(SegmentationNet):
         self.up5 = UpBlock(form, 64, 16, late)
         self.stage5 = nn.Sequential(Block(form, 16, "regular", late, form.decoder_relu))
         self.classifier = _double(form.classifier_kernel, 16, num_classes, bias=form.biases)
-        self.draw_weights()
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the base class."""

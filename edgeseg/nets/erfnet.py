@@ -40,7 +40,6 @@ class ERFNet(SegmentationNet):
             *(FactorizedBlock(16, 1, 0.0) for _ in range(2)),
         )
         self.classifier = nn.ConvTranspose2d(16, num_classes, 2, stride=2)
-        self.draw_weights()
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the base class."""

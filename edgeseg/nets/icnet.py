@@ -59,7 +59,6 @@ class ICNet(SegmentationNet):
         self.fusion_quarter = Fusion(self.backbone.channels[3], self.backbone.channels[1], num_classes)
         self.fusion_half = Fusion(_FUSED, 64, num_classes)
         self.classifier = nn.Conv2d(_FUSED, num_classes, 1, bias=False)
-        self.draw_weights()
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """See the base class; the auxiliary logits are at 1/8 and at 1/16 of the size, in this order."""
