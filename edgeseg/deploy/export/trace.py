@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
+import io
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import onnx
@@ -32,14 +31,14 @@ def trace(module: nn.Module, info: ModelInfo, record: ExportRecord) -> onnx.Mode
     source, outputs = expected_input(info, record), expected_outputs(info, record)
     dynamic = {t.name: axes for t in (source, *outputs) if (axes := _named_axes(t.shape))}
     example = _example(source.shape, source.type, info.preprocess.size)
-    with tempfile.TemporaryDirectory(prefix="edgeseg-trace-") as folder, warnings.catch_warnings():
+    traced = io.BytesIO()
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of every Python number that it bakes in
-        path = Path(folder) / "traced.onnx"
         try:
             torch.onnx.export(
                 module.eval(),
                 (example,),
-                path,
+                traced,
                 input_names=[source.name],
                 output_names=[output.name for output in outputs],
                 dynamic_axes=dynamic,
@@ -51,7 +50,7 @@ def trace(module: nn.Module, info: ModelInfo, record: ExportRecord) -> onnx.Mode
             raise ModelError(
                 f"network {info.network!r} cannot be exported at opset {record.opset}: {reason}"
             ) from error
-        return _with_shapes(onnx.load(path), outputs)
+    return _with_shapes(onnx.load_model_from_string(traced.getvalue()), outputs)
 
 
 def _with_shapes(model: onnx.ModelProto, outputs: Sequence[Tensor]) -> onnx.ModelProto:
