@@ -41,8 +41,8 @@ class TrainSettings:
         optimizer, schedule, loss, augment: See their groups.
         ema_decay: Of the exponential moving average of weights and batch-norm statistics that is validated and
             saved; 0 saves the weights themselves.
-        precision: ``auto`` is bf16 or fp16 on CUDA, bf16 on processors that compute it natively, else fp32.
-        channels_last: Memory layout; None decides by the precision.
+        precision: ``auto`` is bf16 or fp16 on CUDA, bf16 on processors that are faster with it, else fp32.
+        channels_last: Memory layout; None is channels last, but for fp32 on CUDA.
         seed: Of everything random.
         workers: Processes that read samples; None is min(2, processors - 1), 0 reads in the main process.
         memory_mb: Most memory for decoded frames, so that none is decoded twice.

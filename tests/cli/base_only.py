@@ -41,28 +41,25 @@ def closure(extras: tuple[str, ...]) -> set[str]:
     return found
 
 
-class Blocker(MetaPathFinder):
-    """Refuses the top-level modules of every installed distribution outside the closure."""
+class Without(MetaPathFinder):
+    """A finder that does not see the top-level modules of any distribution outside the closure."""
 
-    def __init__(self, allowed: set[str]) -> None:
-        owners = packages_distributions()
-        self.blocked = {m for m, dists in owners.items() if not allowed & {normalized(d) for d in dists}}
+    def __init__(self, finder: MetaPathFinder, blocked: set[str]) -> None:
+        self.finder, self.blocked = finder, blocked
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        top = fullname.split(".")[0]
-        if top in self.blocked:
-            raise ModuleNotFoundError(f"No module named {top!r} (blocked)", name=top)
-        return None
+        return None if fullname.split(".")[0] in self.blocked else self.finder.find_spec(fullname, path, target)
 
 
 if __name__ == "__main__":
-    blocker = Blocker(closure(("cpu",)))
-    assert {"torch", "onnx", "safetensors"} <= blocker.blocked, "the block does not hold what it is there for"
-    for module in [m for m in sys.modules if m.split(".")[0] in blocker.blocked]:
+    allowed, owners = closure(("cpu",)), packages_distributions()
+    blocked = {module for module, dists in owners.items() if not allowed & {normalized(d) for d in dists}}
+    assert {"torch", "onnx", "safetensors"} <= blocked, "the block does not hold what it is there for"
+    for module in [m for m in sys.modules if m.split(".")[0] in blocked]:
         del sys.modules[module]
-    sys.meta_path.insert(0, blocker)
+    sys.meta_path[:] = [Without(finder, blocked) for finder in sys.meta_path]
 
     from edgeseg.cli import main
 
