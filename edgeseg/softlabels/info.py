@@ -125,7 +125,7 @@ def write_info(folder: Path, info: CacheInfo) -> None:
         "gate": dict(info.gate),
         "complete": info.complete,
     }
-    write_atomic(folder / INFO_NAME, json.dumps(plain, indent=1, sort_keys=True) + "\n")
+    write_atomic(folder / INFO_NAME, json.dumps(plain, indent=1) + "\n")
 
 
 def read_info(folder: Path) -> CacheInfo:

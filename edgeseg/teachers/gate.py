@@ -38,7 +38,7 @@ def print_gate(gate: dict[str, Any]) -> None:
     table = Table("IoU, %", title="On the labels of the cached frames", title_justify="left")
     columns = [*gate["teachers"], {"model": "ensemble", **gate["ensemble"]}]
     for column in columns:
-        table.add_column(Path(column["model"]).name, justify="right")
+        table.add_column("/".join(Path(column["model"]).parts[-2:]), justify="right")
     for name in gate["ensemble"]["iou"]:
         table.add_row(name, *(_percent(column["iou"][name]) for column in columns))
     table.add_section()
