@@ -1,6 +1,6 @@
 """Trains teachers and students on CamVid, and keeps every figure that came out.
 
-    python benchmarks/camvid/run.py PATH/TO/camvid --out runs/camvid --results benchmarks/results/camvid
+    python -m benchmarks.camvid.run PATH/TO/camvid --out runs/camvid --results benchmarks/results/camvid
 
 Run it again after an interruption: finished steps are skipped, the one that was cut off goes on. Only
 ``#train`` is trained on, nothing is chosen on ``#val``: every checkpoint is the last of its training.
@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.camvid import tables
 from edgeseg import config, datasets, students, teachers
 from edgeseg.deploy import benchmark, evaluation
 from edgeseg.deploy import export as exporting
@@ -102,6 +103,11 @@ class Run:
         rows = benchmark.benchmark([report.path, self.out / name / "last.edgeseg"], settings).to_dict()
         return {"export": report.to_dict(), "bench": rows}
 
+    def epochs(self, name: str) -> int:
+        """Epochs of a training."""
+        merged = {**self.recipe.common, **{**self.recipe.teachers, **self.recipe.students}[name]}
+        return int(merged["epochs"])
+
     def _settings(self, kind: Any, extra: dict[str, Any]) -> Any:
         merged = _merge(_merge(self.recipe.common, {"data": self.train_spec, "val": "none"}), extra)
         return config.resolve(kind, options=merged)
@@ -154,6 +160,8 @@ def keep(job: Run, done: dict[str, dict[str, Any]], results: Path) -> None:
         for kind in ("metrics.jsonl", "config.yaml"):
             content = (job.out / name / kind).read_text().replace(str(job.data), "CAMVID").replace(str(job.out), "RUN")
             write_atomic(results / f"{name}-seed{seed}.{kind}", content)
+    epochs = {name: job.epochs(name) for name in (*job.recipe.students, *job.recipe.teachers)}
+    tables.write(results, done, epochs)
     for name in job.recipe.students:
         shutil.copyfile(job.out / name / "last.edgeseg", results / f"{name}-seed{seed}.edgeseg")
 

@@ -1,6 +1,6 @@
 """The published Cityscapes ENet through the commands a user types: import, eval, export, bench, score.
 
-    python benchmarks/cityscapes/run.py PATH/TO/cityscapes PATH/TO/enet_cityscapes_torch7.net
+    python -m benchmarks.cityscapes.run PATH/TO/cityscapes PATH/TO/enet_cityscapes_torch7.net
 
 Keeps every command's own report in ``benchmarks/results/cityscapes/summary.json``.
 """

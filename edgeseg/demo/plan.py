@@ -44,7 +44,7 @@ class Plan:
 
     height: int = 96
     width: int = 160
-    train_frames: int = 160
+    train_frames: int = 120
     val_frames: int = 40
     test_frames: int = 100
     drive_frames: int = 60

@@ -38,7 +38,7 @@ def trace(module: nn.Module, info: ModelInfo, record: ExportRecord) -> onnx.Mode
             torch.onnx.export(
                 module.eval(),
                 (example,),
-                traced,
+                traced,  # type: ignore[arg-type]  # takes a buffer, though it is declared to take a path alone
                 input_names=[source.name],
                 output_names=[output.name for output in outputs],
                 dynamic_axes=dynamic,
