@@ -12,7 +12,7 @@ from edgeseg.report import page, plots
 YARDSTICK = ("public ENet recipe, 40 epochs at this size", 0.549)
 """Adam at 5e-4, ENet class weights, batch 10, no augmentation; mIoU on #val at 360×480."""
 
-LEAD = "On #val at 360×480, in percent; IoU by class on the right. The ensemble also sees each frame mirrored."
+LEAD = "On #val at 360×480, in percent; IoU by class on the right."
 
 
 def write(results: Path, steps: dict[str, dict[str, Any]], epochs: dict[str, int]) -> None:
