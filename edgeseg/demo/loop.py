@@ -99,7 +99,7 @@ class _Loop:
             network_options=options or {},
             epochs=epochs,
             batch_size=self.plan.batch_size,
-            augment=AugmentSettings(scale=(0.8, 1.6)),
+            augment=AugmentSettings(scale=(0.9, 1.3)),
             seed=self.seed,
             # Drawn frames stay in this process's memory; another process would draw them again.
             workers=0,

@@ -42,17 +42,17 @@ class Plan:
         superpixel_px: Pixels of one region.
     """
 
-    height: int = 96
-    width: int = 160
-    train_frames: int = 120
-    val_frames: int = 40
-    test_frames: int = 100
-    drive_frames: int = 60
+    height: int = 80
+    width: int = 128
+    train_frames: int = 100
+    val_frames: int = 20
+    test_frames: int = 60
+    drive_frames: int = 40
     teachers: tuple[TeacherPlan, ...] = (
-        TeacherPlan("erfnet", "erfnet", 3.0, 12),
-        TeacherPlan("icnet", "icnet", 4.0, 12, {"backbone": "resnet18"}),
+        TeacherPlan("erfnet", "erfnet", 3.0, 8),
+        TeacherPlan("icnet", "icnet", 4.0, 8, {"backbone": "resnet18"}),
     )
-    student_epochs: int = 14
+    student_epochs: int = 16
     batch_size: int = 4
     bench_all: bool = True
     bench_iterations: int = 30
