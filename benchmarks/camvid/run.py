@@ -26,6 +26,8 @@ from edgeseg.deploy import export as exporting
 from edgeseg.deploy.machine import describe_machine
 from edgeseg.deploy.runners import open_runner
 from edgeseg.files import write_atomic
+from edgeseg.modelinfo import ModelInfo
+from edgeseg.nets.checkpoint import load_checkpoint, save_checkpoint
 from edgeseg.progress import say
 
 HERE = Path(__file__).parent
@@ -103,6 +105,10 @@ class Run:
         rows = benchmark.benchmark([report.path, self.out / name / "last.edgeseg"], settings).to_dict()
         return {"export": report.to_dict(), "bench": rows}
 
+    def portable(self, text: str) -> str:
+        """The text without this machine's paths."""
+        return text.replace(str(self.data), "CAMVID").replace(str(self.out), "RUN")
+
     def epochs(self, name: str) -> int:
         """Epochs of a training."""
         merged = {**self.recipe.common, **{**self.recipe.teachers, **self.recipe.students}[name]}
@@ -153,17 +159,18 @@ def keep(job: Run, done: dict[str, dict[str, Any]], results: Path) -> None:
     """Copies settings, curves and the students' checkpoints beside one JSON of all figures."""
     results.mkdir(parents=True, exist_ok=True)
     summary = {"machine": describe_machine(), "steps": done}
-    text = json.dumps(summary, indent=2).replace(str(job.data), "CAMVID").replace(str(job.out), "RUN")
+    text = job.portable(json.dumps(summary, indent=2))
     write_atomic(results / "summary.json", text + "\n")
     seed = job.recipe.common.get("seed", 0)
     for name in (*job.recipe.teachers, *job.recipe.students):
         for kind in ("metrics.jsonl", "config.yaml"):
-            content = (job.out / name / kind).read_text().replace(str(job.data), "CAMVID").replace(str(job.out), "RUN")
-            write_atomic(results / f"{name}-seed{seed}.{kind}", content)
+            write_atomic(results / f"{name}-seed{seed}.{kind}", job.portable((job.out / name / kind).read_text()))
     epochs = {name: job.epochs(name) for name in (*job.recipe.students, *job.recipe.teachers)}
     tables.write(results, done, epochs)
     for name in job.recipe.students:
-        shutil.copyfile(job.out / name / "last.edgeseg", results / f"{name}-seed{seed}.edgeseg")
+        found = load_checkpoint(job.out / name / "last.edgeseg")
+        info = ModelInfo.from_json(job.portable(found.info.to_json()), name)
+        save_checkpoint(results / f"{name}-seed{seed}.edgeseg", found.net, info)
 
 
 def main() -> None:
