@@ -66,21 +66,42 @@ class FrameHeader:
         return tuple(accumulate((size for size, _ in self.bands), initial=self.start))
 
 
-def pack(sample_id: str, codes: NDArray[np.unsignedinteger[Any]]) -> bytes:
-    """Makes the content of a frame file from codes (C, H, W)."""
+@dataclass(frozen=True)
+class EncodedFrame:
+    """Soft labels ready to be written: what a process that may not write hands to the one that does.
+
+    Attributes:
+        shape: (C, H, W).
+        bits: Of a code, 8 or 16.
+        bands: The compressed bands.
+    """
+
+    shape: tuple[int, int, int]
+    bits: int
+    bands: tuple[bytes, ...]
+
+
+def compress(codes: NDArray[np.unsignedinteger[Any]]) -> EncodedFrame:
+    """Compresses codes (C, H, W), band by band."""
     codes = codes.astype(codes.dtype.newbyteorder("<"), copy=False)
-    starts = range(0, codes.shape[1], _BAND_ROWS)
-    bands = [zlib.compress(codes[:, top : top + _BAND_ROWS].tobytes(), _LEVEL) for top in starts]
+    channels, height, width = codes.shape
+    starts = range(0, height, _BAND_ROWS)
+    bands = tuple(zlib.compress(codes[:, top : top + _BAND_ROWS].tobytes(), _LEVEL) for top in starts)
+    return EncodedFrame((channels, height, width), codes.dtype.itemsize * 8, bands)
+
+
+def pack(sample_id: str, frame: EncodedFrame) -> bytes:
+    """Makes the content of a frame file."""
     header = {
         "version": VERSION,
         "id": sample_id,
-        "shape": codes.shape,
-        "bits": codes.dtype.itemsize * 8,
+        "shape": frame.shape,
+        "bits": frame.bits,
         "rows": _BAND_ROWS,
-        "bands": [(len(band), zlib.crc32(band)) for band in bands],
+        "bands": [(len(band), zlib.crc32(band)) for band in frame.bands],
     }
     text = json.dumps(header, sort_keys=True).encode()
-    return b"".join([_START.pack(_MAGIC, len(text), zlib.crc32(text)), text, *bands])
+    return b"".join([_START.pack(_MAGIC, len(text), zlib.crc32(text)), text, *frame.bands])
 
 
 def read_header(path: Path, sample_id: str) -> FrameHeader:

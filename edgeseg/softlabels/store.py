@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.errors import CacheError
-from edgeseg.files import write_atomic
+from edgeseg.files import write_atomic, writing
 from edgeseg.softlabels import framefile
 from edgeseg.softlabels.coding import Bits, encode
+from edgeseg.softlabels.framefile import EncodedFrame
 
 
 class FrameStore:
@@ -66,10 +67,28 @@ class FrameStore:
             OutputError: The file cannot be written.
         """
         try:
-            codes = encode(probs, self._bits)
+            frame = framefile.compress(encode(probs, self._bits))
         except CacheError as error:
             raise CacheError(f"{sample_id}: {error}") from None
-        write_atomic(self.path(sample_id), framefile.pack(sample_id, codes))
+        self.put_encoded(sample_id, frame)
+
+    def put_encoded(self, sample_id: str, frame: EncodedFrame) -> None:
+        """Writes one frame that was encoded before, whole or not at all, synced to disk.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        write_atomic(self.path(sample_id), framefile.pack(sample_id, frame))
+
+    def discard(self, sample_id: str) -> None:
+        """Removes a frame, if it is there.
+
+        Raises:
+            OutputError: The file cannot be removed.
+        """
+        path = self.path(sample_id)
+        with writing(path):
+            path.unlink(missing_ok=True)
 
     def shape(self, sample_id: str) -> tuple[int, int, int]:
         """(C, H, W) of a frame, from its header.

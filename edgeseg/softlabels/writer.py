@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from edgeseg.errors import CacheError
 from edgeseg.files import writing
+from edgeseg.softlabels.coding import encode
+from edgeseg.softlabels.framefile import EncodedFrame, compress
 from edgeseg.softlabels.info import FRAMES_NAME, INFO_NAME, CacheInfo, read_info, write_info
 from edgeseg.softlabels.store import FrameStore
 
@@ -87,11 +89,32 @@ class CacheWriter:
             CacheError: The frame is not one of the cache's, or no probabilities of its classes.
             OutputError: The file cannot be written.
         """
-        if probs.shape[0] != self.info.class_map.num_classes:
-            raise CacheError(
-                f"{sample_id}: has {probs.shape[0]} channels, the cache {self.info.class_map.num_classes} classes"
-            )
-        self._frames.put(sample_id, probs)
+        try:
+            frame = encode_frame(probs, self.info)
+        except CacheError as error:
+            raise CacheError(f"{sample_id}: {error}") from None
+        self.put_encoded(sample_id, frame)
+
+    def put_encoded(self, sample_id: str, frame: EncodedFrame) -> None:
+        """Writes one frame that ``encode_frame`` made, here or in another process, whole or not at all.
+
+        Raises:
+            CacheError: The frame has another number of classes than the cache.
+            OutputError: The file cannot be written.
+        """
+        try:
+            _require_classes(frame.shape, self.info)
+        except CacheError as error:
+            raise CacheError(f"{sample_id}: {error}") from None
+        self._frames.put_encoded(sample_id, frame)
+
+    def discard(self, sample_id: str) -> None:
+        """Removes a frame, whole or damaged, so that it counts as missing.
+
+        Raises:
+            OutputError: It cannot be removed.
+        """
+        self._frames.discard(sample_id)
 
     def set_class_weights(self, class_weights: Sequence[Sequence[float]]) -> None:
         """Records the (M, C) weights, so that a resumed run uses the same.
@@ -129,6 +152,28 @@ class CacheWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def encode_frame(probs: NDArray[np.float32], info: CacheInfo) -> EncodedFrame:
+    """Encodes one frame for a cache; a function of its arguments alone, so any process may do it.
+
+    Args:
+        probs: (C, H, W) float32, Σ over C = 1.
+        info: Of the cache that it is for.
+
+    Returns:
+        Plain data that may be pickled, for ``CacheWriter.put_encoded``.
+
+    Raises:
+        CacheError: ``probs`` are no probabilities of the cache's classes.
+    """
+    _require_classes(probs.shape, info)
+    return compress(encode(probs))
+
+
+def _require_classes(shape: tuple[int, ...], info: CacheInfo) -> None:
+    if shape[0] != info.class_map.num_classes:
+        raise CacheError(f"has {shape[0]} channels, the cache {info.class_map.num_classes} classes")
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeseg import softlabels
 from edgeseg.errors import CacheError, OutputError
-from edgeseg.softlabels import CacheInfo, CacheWriter, TeacherRecord
+from edgeseg.softlabels import CacheInfo, CacheWriter, TeacherRecord, encode_frame
 
 Probs = dict[str, NDArray[np.float32]]
 
@@ -145,3 +146,30 @@ def test_wrong_number_of_channels_is_refused(tmp_path: Path, info: CacheInfo) ->
 def test_broken_probabilities_name_the_frame(tmp_path: Path, info: CacheInfo) -> None:
     with CacheWriter(tmp_path / "c", info) as writer, pytest.raises(CacheError, match=r"train/a: .*sum to 1"):
         writer.put("train/a", np.ones((4, 8, 8), np.float32))
+
+
+def test_frame_encoded_elsewhere_gives_the_same_bytes(tmp_path: Path, info: CacheInfo, probs: Probs) -> None:
+    with CacheWriter(tmp_path / "here", info) as here, CacheWriter(tmp_path / "there", info) as there:
+        for sample_id, p in probs.items():
+            here.put(sample_id, p)
+            travelled = pickle.loads(pickle.dumps(encode_frame(p, pickle.loads(pickle.dumps(info)))))
+            there.put_encoded(sample_id, travelled)
+    files = sorted(p.relative_to(tmp_path / "here") for p in (tmp_path / "here").rglob("*") if p.is_file())
+    assert all((tmp_path / "here" / f).read_bytes() == (tmp_path / "there" / f).read_bytes() for f in files)
+
+
+def test_encoded_frame_of_other_classes_is_refused(cache: Path, info: CacheInfo, probs: Probs) -> None:
+    frame = replace(encode_frame(probs["c"], info), shape=(3, 100, 60))
+    with (
+        CacheWriter(cache, info, resume=True) as writer,
+        pytest.raises(CacheError, match="c: has 3 channels, the cache 4 classes"),
+    ):
+        writer.put_encoded("c", frame)
+
+
+def test_discarded_frame_is_missing(cache: Path, info: CacheInfo) -> None:
+    with CacheWriter(cache, info, resume=True) as writer:
+        writer.discard("c")
+        writer.discard("c")
+        assert not writer.has("c") and writer.has("train/a")
+    assert set(softlabels.verify(cache).bad) == {"c"}
