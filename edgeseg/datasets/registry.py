@@ -1,10 +1,11 @@
-"""Opening a dataset by its spec, ``LAYOUT:PATH[#SPLIT]``."""
+"""Opening a dataset by its spec, ``LAYOUT:PATH[#SPLIT[@SHARE]]``."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
 from edgeseg.datasets.base import Dataset
+from edgeseg.datasets.share import split_share
 from edgeseg.errors import UsageError
 
 LAYOUTS = {
@@ -24,7 +25,7 @@ def parse_spec(spec: str) -> tuple[str, str, str | None]:
     A path that itself holds ``#`` is written with a final ``#`` and the split, or with a bare final ``#`` for no split.
 
     Returns:
-        ``(layout, path, split)``; split is None where none is named.
+        ``(layout, path, split)``; split is None where none is named, and still holds its share.
 
     Raises:
         UsageError: The spec has another form, or the layout is unknown; the message lists the known ones.
@@ -47,14 +48,16 @@ def open(spec: str) -> Dataset:
 
     Args:
         spec: ``LAYOUT:PATH[#SPLIT]``, such as ``"cityscapes:/data/cityscapes#val"`` or ``"synthetic:60#train"``.
+            ``#SPLIT@K/N`` takes an evenly spaced share of the frames, ``#SPLIT@~K/N`` all others; see ``Share``.
 
     Raises:
         UsageError: The spec has another form, or its layout is unknown.
-        DataError: The folder, the split or its images are missing, or the tree has another form.
+        DataError: The folder, the split or its images are missing, the tree has another form, or the share is empty.
     """
-    layout, path, split = parse_spec(spec)
+    layout, path, named = parse_spec(spec)
+    split, share = split_share(named, spec)
     dataset: Dataset = getattr(import_module(f"edgeseg.datasets.{layout}"), f"open_{layout}")(path, split)
-    return dataset
+    return share.of(dataset, spec) if share else dataset
 
 
 def _known() -> str:
