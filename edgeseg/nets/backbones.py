@@ -138,5 +138,6 @@ def hold_stride(blocks: Iterable[nn.Module], reached: int, output_stride: int) -
         for conv in convs:
             if held:
                 conv.stride = (1, 1)
-            if conv.kernel_size == (3, 3):
-                conv.dilation, conv.padding = (before, before), (before, before)
+            if conv.kernel_size[0] > 1:
+                border = before * (int(conv.kernel_size[0]) // 2)
+                conv.dilation, conv.padding = (before, before), (border, border)

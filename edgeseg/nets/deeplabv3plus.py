@@ -1,4 +1,4 @@
-"""DeepLabv3+ (Chen et al. 2018, arXiv 1802.02611) on MobileNetV2 or ResNet."""
+"""DeepLabv3+ (Chen et al. 2018, arXiv 1802.02611) on MobileNetV2, EfficientNet-Lite or ResNet."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from torch import Tensor, nn
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from edgeseg.errors import ConfigError
-from edgeseg.nets.backbones import MobileNetV2, ResNet
+from edgeseg.nets import efficientnet_lite
+from edgeseg.nets.backbones import MobileNetV2, OutputStride, ResNet
 from edgeseg.nets.base import SegmentationNet, check_batch, check_num_classes
+from edgeseg.nets.efficientnet_lite import EfficientNetLite
 
 _RATES = {16: (6, 12, 18), 8: (12, 24, 36)}
-_BACKBONES = ("mobilenetv2", "resnet50", "resnet101")
+_BACKBONES = ("mobilenetv2", *efficientnet_lite.SCALES, "resnet50", "resnet101")
 
 
 class DeepLabV3Plus(SegmentationNet):
@@ -21,7 +23,8 @@ class DeepLabV3Plus(SegmentationNet):
 
     Args:
         num_classes: Number of classes C.
-        backbone: ``"mobilenetv2"``, ``"resnet50"`` or ``"resnet101"``.
+        backbone: ``"mobilenetv2"``, ``"efficientnet_lite0"`` to ``"efficientnet_lite2"``, ``"resnet50"`` or
+            ``"resnet101"``.
         output_stride: 16, or 8 for finer features at about three times the work.
         pad_first: How MobileNetV2 pads; see ``backbones.MobileNetV2``.
         dropout: Probability that a value is dropped after the pyramid.
@@ -35,7 +38,7 @@ class DeepLabV3Plus(SegmentationNet):
     def __init__(
         self,
         num_classes: int,
-        backbone: Literal["mobilenetv2", "resnet50", "resnet101"] = "mobilenetv2",
+        backbone: str = "mobilenetv2",
         output_stride: Literal[8, 16] = 16,
         pad_first: bool = False,
         dropout: float = 0.1,
@@ -46,10 +49,9 @@ class DeepLabV3Plus(SegmentationNet):
             raise ConfigError(f"deeplabv3plus: backbone must be one of {', '.join(_BACKBONES)}, got {backbone!r}")
         if output_stride not in _RATES:
             raise ConfigError(f"deeplabv3plus: output_stride must be 16 or 8, got {output_stride}")
-        mobile = backbone == "mobilenetv2"
         self.stride = output_stride
-        self.backbone_name = "mobilenet_v2" if mobile else backbone
-        self.backbone = MobileNetV2(output_stride, pad_first) if mobile else ResNet(backbone, output_stride)
+        self.backbone_name = "mobilenet_v2" if backbone == "mobilenetv2" else backbone
+        self.backbone = _backbone(backbone, output_stride, pad_first)
         self.aspp = ASPP(self.backbone.channels[-1], _RATES[output_stride])
         self.aspp.project[3] = nn.Dropout(dropout)
         self.reduce = _conv(self.backbone.channels[0], 48, 1)
@@ -75,6 +77,14 @@ class DeepLabV3Plus(SegmentationNet):
             return stages[0], stages[3]
         found: tuple[Tensor, Tensor] = self.backbone(images)
         return found
+
+
+def _backbone(name: str, output_stride: OutputStride, pad_first: bool) -> MobileNetV2 | EfficientNetLite | ResNet:
+    if name == "mobilenetv2":
+        return MobileNetV2(output_stride, pad_first)
+    if name in efficientnet_lite.SCALES:
+        return EfficientNetLite(name, output_stride)
+    return ResNet(name, output_stride)
 
 
 def _conv(channels: int, out_channels: int, kernel: int) -> nn.Module:

@@ -17,7 +17,14 @@ from edgeseg.nets.registry import build, names
 
 _BACKBONES: dict[str, tuple[str, ...]] = {
     "deeplabv3": ("resnet50", "resnet101", "mobilenet_v3_large"),
-    "deeplabv3plus": ("mobilenetv2", "resnet50", "resnet101"),
+    "deeplabv3plus": (
+        "mobilenetv2",
+        "efficientnet_lite0",
+        "efficientnet_lite1",
+        "efficientnet_lite2",
+        "resnet50",
+        "resnet101",
+    ),
     "icnet": ("resnet50", "resnet18"),
 }
 

@@ -23,6 +23,7 @@ NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("icnet", {"backbone": "resnet18"}),
     ("icnet", {"backbone": "resnet50"}),
     ("deeplabv3plus", {"backbone": "mobilenetv2"}),
+    ("deeplabv3plus", {"backbone": "efficientnet_lite0"}),
     ("deeplabv3plus", {"backbone": "resnet50"}),
     ("deeplabv3", {}),
 )
