@@ -43,6 +43,7 @@ class View:
 
     Attributes:
         top, left, height, width: Window inside the frame, in frame pixels.
+        size: Height and width of the input.
         place: Where the window, resized, lands in the input; what it leaves free is padding.
         flip: Whether the input is mirrored, left to right.
     """
@@ -51,6 +52,7 @@ class View:
     left: int
     height: int
     width: int
+    size: tuple[int, int]
     place: Placement
     flip: bool
 
@@ -58,30 +60,37 @@ class View:
 def draw_view(settings: AugmentSettings, preprocess: Preprocess, frame_height: int, frame_width: int) -> View:
     """Draws a view from torch's CPU generator.
 
-    At zoom s the input shows H/s × W/s of the network's input as ``preprocess`` would lay it out; at zoom 1,
-    centred, it shows just that.
+    At zoom s an input of h × w, ``settings.window`` or else the network's own, shows h/s × w/s of the network's
+    input as ``preprocess`` would lay it out.
     """
     low, high = settings.scale
     zoom, down, right, mirror = torch.rand(4).tolist()
     zoom = low + (high - low) * zoom
     if settings.crop == "center":
         down = right = 0.5
+    size = settings.window or preprocess.size
     spot = preprocess.placement(frame_height, frame_width)
-    rows = _shown(preprocess.height, zoom, down, spot.top, spot.height, frame_height)
-    columns = _shown(preprocess.width, zoom, right, spot.left, spot.width, frame_width)
+    rows = _shown(size[0], preprocess.height, zoom, down, spot.top, spot.height, frame_height)
+    columns = _shown(size[1], preprocess.width, zoom, right, spot.left, spot.width, frame_width)
     return View(
         top=rows[0],
         left=columns[0],
         height=rows[1],
         width=columns[1],
+        size=size,
         place=Placement(height=rows[3], width=columns[3], top=rows[2], left=columns[2]),
         flip=mirror < settings.flip,
     )
 
 
-def _shown(size: int, zoom: float, position: float, offset: int, scaled: int, frame: int) -> tuple[int, int, int, int]:
-    """One axis of a view: start and length in the frame, start and length in the input."""
-    content_start, content_end = max(0, offset), min(size, offset + scaled)
+def _shown(
+    size: int, plane: int, zoom: float, position: float, offset: int, scaled: int, frame: int
+) -> tuple[int, int, int, int]:
+    """One axis of a view: start and length in the frame, start and length in the input of ``size``.
+
+    The frame, ``scaled``, lies at ``offset`` in the ``plane`` that the network sees when deployed.
+    """
+    content_start, content_end = max(0, offset), min(plane, offset + scaled)
     length = size / zoom
     start = content_start + position * (content_end - content_start - length)
     first, last = ((edge - offset) * frame / scaled for edge in (start, start + length))
@@ -105,7 +114,7 @@ def view_image(image: Tensor, view: View, preprocess: Preprocess, color: v2.Tran
     Args:
         image: (3, H, W) uint8 RGB.
         view: What to show.
-        preprocess: The network's input size and normalisation.
+        preprocess: The network's normalisation.
         color: Colour changes, applied to values in 0 to 1.
 
     Returns:
@@ -116,31 +125,30 @@ def view_image(image: Tensor, view: View, preprocess: Preprocess, color: v2.Tran
     if color is not None:
         window = color(window)
     window = functional.normalize(window, list(preprocess.mean), list(preprocess.std), inplace=True)
-    return _set(window, view, preprocess, 0)
+    return _set(window, view, 0)
 
 
-def view_label(label: Tensor, view: View, preprocess: Preprocess) -> Tensor:
+def view_label(label: Tensor, view: View) -> Tensor:
     """Shows the same part of a label (H, W) uint8 by nearest neighbour: (height, width), padding 255.
 
     The nearest neighbour is that of each half-pixel centre, as the image's bilinear interpolation has it; the
     default for masks of the library would shift the label by up to half a pixel.
     """
     window = functional.crop(label[None], view.top, view.left, view.height, view.width)
-    return _set(_resized(window, view, InterpolationMode.NEAREST_EXACT), view, preprocess, IGNORE_INDEX)[0]
+    return _set(_resized(window, view, InterpolationMode.NEAREST_EXACT), view, IGNORE_INDEX)[0]
 
 
-def view_soft_labels(window: Tensor, view: View, preprocess: Preprocess) -> Tensor:
+def view_soft_labels(window: Tensor, view: View) -> Tensor:
     """Lays out the view's window of soft labels, bilinearly.
 
     Args:
         window: (C, view.height, view.width) float32.
         view: What to show.
-        preprocess: The network's input size.
 
     Returns:
         (C, height, width) float32; padding is 0 in every class, which the KL term reads as no soft label.
     """
-    return _set(_resized(window, view, InterpolationMode.BILINEAR), view, preprocess, 0)
+    return _set(_resized(window, view, InterpolationMode.BILINEAR), view, 0)
 
 
 def _resized(window: Tensor, view: View, mode: InterpolationMode) -> Tensor:
@@ -149,14 +157,11 @@ def _resized(window: Tensor, view: View, mode: InterpolationMode) -> Tensor:
     return resized
 
 
-def _set(window: Tensor, view: View, preprocess: Preprocess, fill: int) -> Tensor:
-    place = view.place
-    if (place.height, place.width) != preprocess.size:
-        canvas = window.new_full((window.shape[0], *preprocess.size), fill)
-        rows, columns = (
-            overlap(place.top, place.height, preprocess.height),
-            overlap(place.left, place.width, preprocess.width),
-        )
+def _set(window: Tensor, view: View, fill: int) -> Tensor:
+    place, (height, width) = view.place, view.size
+    if (place.height, place.width) != view.size:
+        canvas = window.new_full((window.shape[0], height, width), fill)
+        rows, columns = overlap(place.top, place.height, height), overlap(place.left, place.width, width)
         canvas[:, rows[0], columns[0]] = window[:, rows[1], columns[1]]
         window = canvas
     return functional.horizontal_flip(window) if view.flip else window

@@ -160,13 +160,13 @@ class TrainingSamples(TorchDataset[Loaded]):
             view = augment.draw_view(self.settings, self.preprocess, label.shape[0], label.shape[1])
             shown = augment.view_image(image, view, self.preprocess, self._color)
         soft = self._soft_labels(sample_id, view) if self.soft_window else None
-        shown_label = augment.view_label(label, view, self.preprocess)
+        shown_label = augment.view_label(label, view)
         return Batch(shown[None], shown_label[None], soft, (sample_id,))
 
     def _soft_labels(self, sample_id: str, view: augment.View) -> Tensor:
         assert self.soft_window is not None
         window = self.soft_window(sample_id, view.top, view.left, view.height, view.width)
-        return augment.view_soft_labels(torch.from_numpy(window), view, self.preprocess)[None]
+        return augment.view_soft_labels(torch.from_numpy(window), view)[None]
 
 
 class EpochBatches(Sampler[list[SampleKey]]):

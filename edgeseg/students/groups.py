@@ -46,6 +46,8 @@ class OptimizerSettings:
         learning_rate: Base rate, reached at the end of the warm-up.
         momentum, nesterov: Of ``sgd`` alone.
         weight_decay: On convolution and linear weights.
+        backbone_factor: The backbone learns at this factor of the rate; below 1 for one that starts from
+            ImageNet weights, beside a decoder that starts from nothing.
     """
 
     __pydantic_config__ = STRICT
@@ -55,11 +57,13 @@ class OptimizerSettings:
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 1e-2
+    backbone_factor: float = 1.0
 
     def __post_init__(self) -> None:
         require_within("optimizer.learning_rate", self.learning_rate, 0, 100, open_low=True)
         require_within("optimizer.momentum", self.momentum, 0, 0.9999)
         require_within("optimizer.weight_decay", self.weight_decay, 0, 10)
+        require_within("optimizer.backbone_factor", self.backbone_factor, 0, 100)
         if self.nesterov and not self.momentum:
             raise ConfigError("optimizer.nesterov needs optimizer.momentum above 0")
 
@@ -123,8 +127,10 @@ class AugmentSettings:
     """Random changes of a training sample.
 
     Attributes:
-        scale: Lowest and highest zoom; at zoom s the input shows H/s × W/s of the frame resized to H×W.
-            Below 1 the frame is surrounded by mean colour and ignored pixels.
+        window: [height, width] of a training input in pixels, None for the network's own H×W. A window smaller
+            than that is what a network that is deployed at full size can be trained on at a fraction of the cost.
+        scale: Lowest and highest zoom; at zoom s a training input of h×w shows h/s × w/s of the frame resized to
+            H×W. What lies outside of the frame is mean colour and ignored pixels.
         crop: Where the shown part lies, ``random`` or ``center``.
         flip: Probability of a mirror image, left to right.
         brightness, contrast, saturation: The factor lies in [1 - x, 1 + x].
@@ -133,6 +139,7 @@ class AugmentSettings:
 
     __pydantic_config__ = STRICT
 
+    window: tuple[int, int] | None = None
     scale: tuple[float, float] = (0.75, 2.0)
     crop: Literal["random", "center"] = "random"
     flip: float = 0.5
@@ -142,6 +149,8 @@ class AugmentSettings:
     hue: float = 0.0
 
     def __post_init__(self) -> None:
+        for side in self.window or ():
+            require_within("augment.window", side, 1, 10**6)
         low, high = self.scale
         if not 0.05 <= low <= high <= 20:
             raise ConfigError(f"augment.scale must be [lowest, highest] within 0.05 to 20, got {list(self.scale)}")

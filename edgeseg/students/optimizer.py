@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from edgeseg.nets.base import SegmentationNet
 from edgeseg.students.groups import OptimizerSettings
 
 _DECAYING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
@@ -16,13 +17,20 @@ def build_optimizer(settings: OptimizerSettings, net: nn.Module) -> Optimizer:
     """Makes the optimiser of a network's trainable parameters.
 
     Weights of convolutions and linear layers decay; biases, normalisation layers, PReLU slopes and whatever
-    else a network may have do not.
+    else a network may have do not. The backbone, where there is one, learns at ``backbone_factor`` times the rate.
     """
     decaying = {id(m.weight) for m in net.modules() if isinstance(m, _DECAYING)}
+    path = net.backbone_path if isinstance(net, SegmentationNet) else ""
+    backbone = {id(p) for p in net.get_submodule(path).parameters()} if path else set()
     trained = [p for p in net.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in trained if id(p) in decaying], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trained if id(p) not in decaying], "weight_decay": 0.0},
+        {
+            "params": [p for p in trained if (id(p) in decaying) == decays and (id(p) in backbone) == inside],
+            "weight_decay": settings.weight_decay if decays else 0.0,
+            "rate_factor": settings.backbone_factor if inside else 1.0,
+        }
+        for inside in (False, True)
+        for decays in (True, False)
     ]
     groups = [group for group in groups if group["params"]]
     if settings.kind == "sgd":
@@ -34,6 +42,6 @@ def build_optimizer(settings: OptimizerSettings, net: nn.Module) -> Optimizer:
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
-    """Sets the learning rate of every group."""
+    """Sets the learning rate of every group, times the group's own factor."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["rate_factor"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from edgeseg.errors import ConfigError
 from edgeseg.preprocess import Preprocess
 from edgeseg.students import augment
 from edgeseg.students.groups import AugmentSettings
@@ -27,8 +28,8 @@ def _shown(view: augment.View, preprocess: Preprocess) -> tuple[torch.Tensor, to
     window = soft[:, view.top : view.top + view.height, view.left : view.left + view.width]
     return (
         augment.view_image(image, view, preprocess, None),
-        augment.view_label(label, view, preprocess),
-        augment.view_soft_labels(window, view, preprocess),
+        augment.view_label(label, view),
+        augment.view_soft_labels(window, view),
     )
 
 
@@ -114,3 +115,30 @@ def test_colour_changes_the_image_within_its_range() -> None:
     assert not torch.equal(changed, augment.view_image(image, view, preprocess, None))
     assert changed.min() >= 0 and changed.max() <= 1
     assert augment.jitter(PLAIN) is None
+
+
+def test_window_at_zoom_1_is_a_cut_of_what_the_deployed_network_sees() -> None:
+    preprocess = Preprocess(*FRAME, (0.1, 0.2, 0.3), (0.5, 0.6, 0.7))
+    settings = AugmentSettings(window=(12, 20), scale=(1, 1), flip=0, brightness=0, contrast=0, saturation=0)
+    image = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, *FRAME)).astype(np.uint8))
+    whole = preprocess.apply(image.permute(1, 2, 0).numpy())
+    for number in range(10):
+        view = _draw(settings, preprocess, number)
+        shown = augment.view_image(image, view, preprocess, None).numpy()
+        cut = whole[:, view.top : view.top + 12, view.left : view.left + 20]
+        assert shown.shape == cut.shape == (3, 12, 20)
+        assert np.abs(shown - cut).max() < 1e-4
+
+
+def test_windows_reach_all_parts_of_the_frame() -> None:
+    settings = AugmentSettings(window=(12, 20), scale=(1, 1))
+    seen = np.zeros(FRAME, bool)
+    for number in range(200):
+        view = _draw(settings, Preprocess(30, 50), number)
+        seen[view.top : view.top + view.height, view.left : view.left + view.width] = True
+    assert seen[6:-6, 10:-10].all()
+
+
+def test_window_without_pixels_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"augment\.window.*0"):
+        AugmentSettings(window=(0, 20))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from edgeseg import nets
 from edgeseg.students.groups import OptimizerSettings
 from edgeseg.students.optimizer import build_optimizer, set_rate
 
@@ -42,3 +43,12 @@ def test_sgd_step_is_the_formula() -> None:
         optimizer.step()
     # v1 = 1 + 0.5·1, w1 = 1 - 0.1·v1; v2 = 0.9·v1 + 1 + 0.5·w1, w2 = w1 - 0.1·v2
     assert layer.weight.item() == pytest.approx(0.85 - 0.1 * (0.9 * 1.5 + 1 + 0.5 * 0.85))
+
+
+def test_backbone_learns_at_its_factor_of_the_rate() -> None:
+    net = nets.build("icnet", 3, backbone="resnet18")
+    optimizer = build_optimizer(OptimizerSettings(backbone_factor=0.25), net)
+    set_rate(optimizer, 0.1)
+    rates = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
+    for name, parameter in net.named_parameters():
+        assert rates[id(parameter)] == pytest.approx(0.025 if name.startswith("backbone.") else 0.1), name
