@@ -13,6 +13,7 @@ from edgeseg.nets.checkpoint import initialize, read_info
 from edgeseg.preprocess import Preprocess
 from edgeseg.progress import say, warn
 from edgeseg.students.batches import DecodedFrames
+from edgeseg.students.compiling import forward_of
 from edgeseg.students.ema import MovingAverage
 from edgeseg.students.hardware import choose
 from edgeseg.students.loop import Learner
@@ -72,6 +73,7 @@ def build_learner(settings: TrainSettings, net: SegmentationNet, frames: Decoded
         settings=settings,
         hardware=hardware,
         net=net,
+        forward=forward_of(net, settings.compile),
         objective=_objective(settings, net, frames).to(hardware.device),
         optimizer=build_optimizer(settings.optimizer, net),
         scaler=GradScaler(hardware.device.type, enabled=hardware.needs_scaling),

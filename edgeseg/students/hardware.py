@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +56,17 @@ def choose(settings: TrainSettings) -> Hardware:
         # On the CPU channels-last is the faster layout in fp32 too (ENet 13.8 against 11.3 images/s).
         channels_last = device.type == "cpu" or dtype is not torch.float32
     return Hardware(device, dtype, torch.channels_last if channels_last else torch.contiguous_format)
+
+
+@contextmanager
+def computing_threads(number: int | None) -> Iterator[None]:
+    """Inside, torch computes with so many threads; None leaves their number as it is."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(number or before)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _device(name: str) -> torch.device:

@@ -17,6 +17,7 @@ from edgeseg.errors import TrainingError
 from edgeseg.nets.base import SegmentationNet
 from edgeseg.progress import track
 from edgeseg.students.batches import Batch, Loaded, batches_of
+from edgeseg.students.compiling import Forward
 from edgeseg.students.ema import MovingAverage
 from edgeseg.students.hardware import Hardware
 from edgeseg.students.losses import Objective
@@ -33,6 +34,7 @@ class Learner:
         settings: Of the training.
         hardware: Where it runs.
         net: The trained network.
+        forward: Calls it, compiled or not.
         objective: What is minimised.
         optimizer, scaler, average: The optimiser, the fp16 loss scale, the moving average or None.
     """
@@ -40,6 +42,7 @@ class Learner:
     settings: TrainSettings
     hardware: Hardware
     net: SegmentationNet
+    forward: Forward
     objective: Objective
     optimizer: Optimizer
     scaler: GradScaler
@@ -97,7 +100,7 @@ class Learner:
         label = batch.labels.to(device, non_blocking=True)
         soft = None if batch.soft_labels is None else batch.soft_labels.to(device, non_blocking=True)
         with self.hardware.autocast:
-            outputs = self.net(images)
+            outputs = self.forward(images)
         terms: dict[str, Tensor] = self.objective(outputs, label, soft)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(terms["loss"]).backward()  # type: ignore[no-untyped-call]

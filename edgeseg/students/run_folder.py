@@ -15,8 +15,8 @@ from torch import Tensor
 from edgeseg.errors import ConfigError, OutputError, TrainingError
 from edgeseg.files import atomic_path, write_atomic
 
-FREE_SETTINGS = ("workers", "memory_mb")
-"""Settings without influence on the result, which may differ when a run goes on."""
+FREE_SETTINGS = ("workers", "memory_mb", "threads", "compile")
+"""Settings without influence on the result but for rounding, which may differ when a run goes on."""
 
 
 @dataclass

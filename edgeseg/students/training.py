@@ -10,6 +10,7 @@ from edgeseg import config, softlabels
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.students.assembly import build_learner, build_net
 from edgeseg.students.batches import DecodedFrames, TrainingSamples, WindowReader
+from edgeseg.students.hardware import computing_threads
 from edgeseg.students.run import Run
 from edgeseg.students.run_folder import RunFolder, RunState
 from edgeseg.students.settings import DistillSettings, TrainSettings
@@ -109,7 +110,8 @@ def _run(
     run = Run(learner, folder, saved or start, info, samples, _val_frames(settings, sources, frames))
     if saved:
         run.restore()
-    run.finish()
+    with computing_threads(settings.threads):
+        run.finish()
     return TrainResult(folder.best, folder.last, run.state.epoch, run.state.best_miou)
 
 

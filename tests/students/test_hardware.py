@@ -46,3 +46,12 @@ def test_given_precision_and_layout_stand(train_settings: Make) -> None:
 def test_absent_or_unknown_device_is_named(train_settings: Make, device: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         hardware.choose(train_settings(device=device))
+
+
+def test_threads_hold_inside_alone() -> None:
+    before = torch.get_num_threads()
+    with hardware.computing_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+    with hardware.computing_threads(None):
+        assert torch.get_num_threads() == before

@@ -42,6 +42,7 @@ def test_settings_survive_the_way_through_plain_data() -> None:
         ("ema_decay=1", "ema_decay must be at least 0"),
         ("batch_size=0", "batch_size must be at least 1"),
         ("epochs=0", "epochs must be at least 1"),
+        ("threads=0", "threads must be at least 1"),
         ("height=100", "height and width must be given together"),
         ("optimiser.kind=sgd", "optimiser"),
         ("augment.zoom=2", "augment.zoom"),
