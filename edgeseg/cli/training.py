@@ -75,7 +75,8 @@ def distill(
     ] = None,
     student_temperature: Annotated[float | None, typer.Option("--student-temperature", metavar="T")] = None,
     kl_weight: Annotated[
-        float | None, typer.Option("--kl-weight", metavar="L", help="Weight λ of the KL term.")
+        str | None,
+        typer.Option("--kl-weight", metavar="L", help="Weight λ of the KL term; auto: by kl_ratio."),
     ] = None,
     val: Val = None,
     init: Init = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import nn
 from torch.amp import GradScaler
 
 from edgeseg import nets
@@ -17,18 +17,10 @@ from edgeseg.students.compiling import forward_of
 from edgeseg.students.ema import MovingAverage
 from edgeseg.students.hardware import choose
 from edgeseg.students.loop import Learner
-from edgeseg.students.losses import (
-    CrossEntropy,
-    Objective,
-    SoftLabelKL,
-    count_classes,
-    enet_weights,
-    median_frequency_weights,
-)
+from edgeseg.students.losses import CrossEntropy, KLWeight, Objective, registry
 from edgeseg.students.optimizer import build_optimizer
 from edgeseg.students.settings import DistillSettings, TrainSettings
-
-_WEIGHTINGS = {"enet": enet_weights, "median": median_frequency_weights}
+from edgeseg.students.weighting import class_weights
 
 
 def build_net(settings: TrainSettings, class_map: ClassMap, preprocess: Preprocess, fresh: bool) -> SegmentationNet:
@@ -64,7 +56,7 @@ def build_learner(settings: TrainSettings, net: SegmentationNet, frames: Decoded
         frames: Training samples, whose labels give the class weights.
 
     Raises:
-        ConfigError: The device is not there.
+        ConfigError: The device is not there, or the loss on soft labels has no such option.
         DataError: No pixel is labeled, but class weights are asked for.
     """
     hardware = choose(settings)
@@ -95,21 +87,25 @@ def _objective(settings: TrainSettings, net: SegmentationNet, frames: DecodedFra
     return Objective(
         _cross_entropy(settings, frames) if settings.ce_weight else CrossEntropy(),
         net.aux_weights,
-        SoftLabelKL(settings.temperature, settings.kl_direction, settings.kl_t_squared),
+        _soft_label_loss(settings, frames),
         settings.ce_weight,
-        settings.kl_weight,
+        KLWeight(settings.kl_weight, settings.kl_ratio, settings.kl_schedule),
         settings.kl_on == "all",
+        settings.kl_aux,
     )
 
 
 def _cross_entropy(settings: TrainSettings, frames: DecodedFrames) -> CrossEntropy:
     loss = settings.loss
-    weights = _class_weights(loss.class_weighting, frames)
+    weights = None if loss.class_weighting == "none" else class_weights(loss.class_weighting, frames)
     return CrossEntropy(weights, loss.ohem, loss.ohem_share, loss.ohem_threshold, loss.label_smoothing)
 
 
-def _class_weights(weighting: str, frames: DecodedFrames) -> Tensor | None:
-    if weighting == "none":
-        return None
-    counts = count_classes(frames.label_maps(), frames.dataset.class_map.num_classes)
-    return torch.from_numpy(_WEIGHTINGS[weighting](counts))
+def _soft_label_loss(settings: DistillSettings, frames: DecodedFrames) -> nn.Module:
+    return registry.build(
+        settings.kl_kind,
+        settings.temperature,
+        settings.kl_t_squared,
+        settings.kl_options,
+        lambda weighting: class_weights(weighting, frames, settings.cache),
+    )

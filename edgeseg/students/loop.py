@@ -61,7 +61,7 @@ class Learner:
             epoch: Counted from 0.
 
         Returns:
-            Mean of each loss term, ``kl_ce_ratio`` where both exist, the last ``learning_rate``, ``images_per_s``.
+            ``Objective.figures`` of the mean loss terms, the last ``learning_rate``, ``images_per_s``.
 
         Raises:
             TrainingError: The loss is not finite; the message names epoch, iteration and samples.
@@ -74,16 +74,18 @@ class Learner:
         what = f"epoch {epoch + 1}/{self.settings.epochs}"
         for number, batch in enumerate(track(batches_of(loader), what, total=per_epoch)):
             iteration = epoch * per_epoch + number
+            total = self.settings.epochs * per_epoch
             rate = self.settings.optimizer.learning_rate * rate_factor(
-                self.settings.schedule, iteration, self.settings.epochs * per_epoch, per_epoch
+                self.settings.schedule, iteration, total, per_epoch
             )
+            self.objective.kl_weight.set_progress(iteration / total)
             set_rate(self.optimizer, rate)
             watch.add(iteration, batch.sample_ids, self._try_step(batch))
             if self.average:
                 self.average.update(iteration)
             images += len(batch.sample_ids)
-        terms = watch.means()
-        return {**self._named(terms), "learning_rate": rate, "images_per_s": images / (time.perf_counter() - started)}
+        figures = self.objective.figures(watch.means())
+        return {**figures, "learning_rate": rate, "images_per_s": images / (time.perf_counter() - started)}
 
     def _try_step(self, batch: Batch) -> dict[str, Tensor]:
         try:
@@ -107,12 +109,6 @@ class Learner:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return {name: value.detach() for name, value in terms.items()}
-
-    def _named(self, terms: dict[str, float]) -> dict[str, float]:
-        if terms.get("ce") and "kl" in terms:
-            ratio = self.objective.kl_weight * terms["kl"] / (self.objective.ce_weight * terms["ce"])
-            return {**terms, "kl_ce_ratio": ratio}
-        return terms
 
 
 class _LossWatch:

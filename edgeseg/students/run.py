@@ -16,7 +16,7 @@ from edgeseg.students.loop import Learner
 from edgeseg.students.run_folder import RunFolder, RunState
 from edgeseg.students.validation import validate
 
-_SHOWN = ("loss", "ce", "aux", "kl", "kl_ce_ratio", "miou")
+_SHOWN = ("loss", "ce", "aux", "kl", "kl_ce_ratio", "kl_weight", "miou")
 
 
 @dataclass
@@ -55,6 +55,8 @@ class Run:
         learner.net.load_state_dict(state.net)
         learner.optimizer.load_state_dict(state.optimizer)
         learner.scaler.load_state_dict(state.scaler)
+        if state.objective:  # a state from before objectives had one has none
+            learner.objective.load_state_dict(state.objective)
         if learner.average is not None and state.ema is not None:
             learner.average.net.load_state_dict(state.ema)
         self.folder.write_metrics(state.history)
@@ -89,6 +91,7 @@ class Run:
         self.state.ema = learner.average.net.state_dict() if learner.average else None
         self.state.optimizer = learner.optimizer.state_dict()
         self.state.scaler = learner.scaler.state_dict()
+        self.state.objective = learner.objective.state_dict()
         self.folder.write_state(self.state)
 
     def _tell(self) -> None:

@@ -29,7 +29,7 @@ class RunState:
         epoch: Epochs done.
         best_miou: Best so far, None before the first validation.
         history: One plain line of figures an epoch.
-        net, ema, optimizer, scaler: State dicts; ``ema`` None without averaging.
+        net, ema, optimizer, scaler, objective: State dicts; ``ema`` None without averaging.
     """
 
     settings: dict[str, Any]
@@ -41,6 +41,7 @@ class RunState:
     ema: dict[str, Tensor] | None = None
     optimizer: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
+    objective: dict[str, Tensor] = field(default_factory=dict)
 
 
 class RunFolder:

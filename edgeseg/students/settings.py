@@ -16,6 +16,7 @@ from edgeseg.students.groups import (
     ScheduleSettings,
     require_within,
 )
+from edgeseg.students.losses.registry import require_known
 
 STUDENT_TEMPERATURES = {"enet": 5.0, "icnet": 4.0, "erfnet": 3.0}
 """T_s by network (Kasarla 2019, section 4.2.2); every other network takes ``OTHER_TEMPERATURE``."""
@@ -100,15 +101,23 @@ class TrainSettings:
 class DistillSettings(TrainSettings):
     """One network trained on labels and on a teacher ensemble's cached soft labels.
 
-    Loss = ``ce_weight``·CE + ``kl_weight``·KL (Kasarla 2019, eq. 4.3).
+    Loss = ``ce_weight``·CE + λ·KL (Kasarla 2019, eq. 4.3).
 
     Attributes:
         cache: Path of the soft-label cache.
         student_temperature: T_s, the divisor of the student's logits; None is the network's own default.
-        kl_weight: λ. The KL term is a mean over pixels of sums over classes, times T_s² with ``kl_t_squared``.
-        kl_direction: ``forward`` is Σ p_t log(p_t / p_s) (Hinton), ``reverse`` Σ p_s log(p_s / p_t) (the thesis).
+        kl_weight: λ, or ``auto``, which holds λ·KL / CE at ``kl_ratio``. The KL term is a mean over pixels of sums
+            over classes, times T_s² with ``kl_t_squared``.
+        kl_ratio: Target of ``auto``; 1 brings the KL term to the size of CE, as the thesis set its λ.
+        kl_schedule: How λ, or the ratio of ``auto``, goes on: ``constant``, or down to 0 in a ``linear`` or
+            ``cosine`` way.
+        kl_kind: ``forward`` is Σ p_t log(p_t / p_s) (Hinton), ``reverse`` Σ p_s log(p_s / p_t) (the thesis),
+            ``class-weighted``, ``cwd`` and ``pairwise`` are their rivals in ``losses``; or ``package.module:Class``.
+        kl_options: Options of the kind: ``weighting`` of ``class-weighted`` (``enet``, ``median``, ``reliability``:
+            the ensemble's IoU), ``cell`` of ``pairwise``.
         kl_t_squared: Whether the KL term is multiplied by T_s².
         kl_on: ``labeled`` masks the pixels that have no label, ``all`` uses every pixel with a soft label.
+        kl_aux: Whether the auxiliary heads learn from soft labels too, with the weights of their cross-entropy.
         ce_weight: 0 is KL alone, which needs no labels with ``kl_on`` ``all``.
     """
 
@@ -116,17 +125,26 @@ class DistillSettings(TrainSettings):
 
     cache: Path
     student_temperature: float | None = None
-    kl_weight: float = 0.2
-    kl_direction: Literal["forward", "reverse"] = "forward"
+    kl_weight: float | Literal["auto"] = 0.2
+    kl_ratio: float = 1.0
+    kl_schedule: Literal["constant", "linear", "cosine"] = "constant"
+    kl_kind: str = "forward"
+    kl_options: dict[str, Any] = field(default_factory=dict)
     kl_t_squared: bool = True
     kl_on: Literal["labeled", "all"] = "labeled"
+    kl_aux: bool = True
     ce_weight: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.student_temperature is not None:
             require_within("student_temperature", self.student_temperature, 0, 1000, open_low=True)
-        require_within("kl_weight", self.kl_weight, 0, 1e6, open_low=True)
+        if self.kl_weight != "auto":
+            require_within("kl_weight", self.kl_weight, 0, 1e6, open_low=True)
+        elif not self.ce_weight:
+            raise ConfigError("kl_weight auto compares KL with CE, but ce_weight is 0; give kl_weight as a number")
+        require_within("kl_ratio", self.kl_ratio, 0, 1e6, open_low=True)
+        require_known(self.kl_kind)
         require_within("ce_weight", self.ce_weight, 0, 1e6)
 
     @property

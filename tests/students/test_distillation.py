@@ -97,12 +97,13 @@ def test_checkpoint_names_the_soft_labels(distill_settings: Make, tmp_path: Path
     assert info.training["kl_weight"] == settings.kl_weight
 
 
+@pytest.mark.parametrize("changes", [{}, {"kl_weight": "auto", "kl_ratio": 0.7, "kl_schedule": "cosine"}])
 def test_resumed_distillation_gives_the_same_bytes(
-    distill_settings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    distill_settings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     from edgeseg.students.run import Run
 
-    settings = distill_settings(epochs=3)
+    settings = distill_settings(epochs=3, **changes)
     distill(settings, tmp_path / "whole")
     close = Run._close_epoch
 
@@ -117,6 +118,30 @@ def test_resumed_distillation_gives_the_same_bytes(
     monkeypatch.undo()
     distill(settings, tmp_path / "parts", resume=True)
     assert (tmp_path / "parts" / "last.edgeseg").read_bytes() == (tmp_path / "whole" / "last.edgeseg").read_bytes()
+    untimed = [[line | {"images_per_s": 0} for line in _figures(tmp_path / n)] for n in ("parts", "whole")]
+    assert untimed[0] == untimed[1]
+
+
+def test_auto_weight_holds_the_ratio(distill_settings: Make, tmp_path: Path) -> None:
+    distill(distill_settings(epochs=60, evaluate_every=60, kl_weight="auto", kl_ratio=0.6), tmp_path / "run")
+    lines = _figures(tmp_path / "run")
+    assert np.mean([line["kl_ce_ratio"] for line in lines[-20:]]) == pytest.approx(0.6, rel=0.1)
+    assert lines[-1]["kl_weight"] != lines[0]["kl_weight"]
+
+
+def test_weight_goes_down_with_its_schedule(distill_settings: Make, tmp_path: Path) -> None:
+    distill(distill_settings(epochs=2, batch_size=7, kl_weight=0.4, kl_schedule="linear"), tmp_path / "run")
+    assert [line["kl_weight"] for line in _figures(tmp_path / "run")] == pytest.approx([0.4, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("reverse", {}), ("class-weighted", {"weighting": "median"}), ("cwd", {}), ("pairwise", {"cell": 4})],
+)
+def test_every_kind_trains(distill_settings: Make, tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
+    distill(distill_settings(epochs=8, kl_kind=kind, kl_options=options, kl_weight="auto"), tmp_path / "run")
+    lines = _figures(tmp_path / "run")
+    assert lines[-1]["kl"] < lines[0]["kl"]
 
 
 def test_kl_alone_on_all_pixels_needs_no_labels(distill_settings: Make, camvid: str, tmp_path: Path) -> None:

@@ -59,10 +59,24 @@ def test_nesterov_needs_momentum() -> None:
         _resolve("optimizer.nesterov=true", "optimizer.momentum=0")
 
 
-@pytest.mark.parametrize("override", ["student_temperature=0", "kl_weight=0", "ce_weight=-1"])
+@pytest.mark.parametrize(
+    "override",
+    ["student_temperature=0", "kl_weight=0", "kl_weight=much", "kl_ratio=0", "kl_schedule=poly", "ce_weight=-1"],
+)
 def test_bad_setting_of_a_distillation_is_named(override: str) -> None:
     with pytest.raises(ConfigError, match=override.split("=")[0]):
         _resolve(override, kind=DistillSettings, cache="c")
+
+
+def test_unknown_loss_is_refused_before_anything_is_opened() -> None:
+    with pytest.raises(ConfigError, match="unknown kl_kind 'hinton'; there are forward, reverse"):
+        _resolve("kl_kind=hinton", kind=DistillSettings, cache="c")
+
+
+def test_auto_weight_needs_a_cross_entropy() -> None:
+    assert _resolve("kl_weight=auto", kind=DistillSettings, cache="c").kl_weight == "auto"
+    with pytest.raises(ConfigError, match="kl_weight auto compares KL with CE, but ce_weight is 0"):
+        _resolve("kl_weight=auto", "ce_weight=0", kind=DistillSettings, cache="c")
 
 
 @pytest.mark.parametrize(("network", "expected"), [("enet", 5), ("icnet", 4), ("erfnet", 3), ("my.own:net", 4)])
