@@ -1,0 +1,114 @@
+"""The YAML beside this file, as settings of trainings and of the cache."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.common.steps import Figures, merge
+from edgeseg import config, students, teachers
+from edgeseg.errors import ConfigError
+from edgeseg.nets.importing import import_published
+
+FILE = "file:"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained.
+
+    Attributes:
+        common: Settings that all trainings share.
+        teachers: Name → settings; ``file:NAME`` stands for a file given on the command line.
+        temperatures: Teacher → T.
+        cache: Settings of the cache.
+        cells: Student's cell of the table → settings, beside ``seeds``; those with ``kl_weight`` are distilled.
+        bench: Settings of the latency report.
+    """
+
+    common: Figures
+    teachers: dict[str, Figures]
+    temperatures: dict[str, float]
+    cache: Figures
+    cells: dict[str, Figures]
+    bench: Figures = field(default_factory=dict)
+
+    @property
+    def runs(self) -> list[tuple[str, int]]:
+        """(cell, seed), seed by seed, so that what is there when time is up is paired."""
+        seeds = sorted({seed for cell in self.cells.values() for seed in cell["seeds"]})
+        return [(name, seed) for seed in seeds for name, cell in self.cells.items() if seed in cell["seeds"]]
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Reads a recipe."""
+    return Recipe(**yaml.safe_load(path.read_text()))
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recipe on one copy of the data.
+
+    Attributes:
+        recipe: What is trained.
+        data: CamVid in the SegNet layout.
+        out: Folder of the runs.
+        files: Name → file that ``file:NAME`` in the recipe stands for.
+    """
+
+    recipe: Recipe
+    data: Path
+    out: Path
+    files: dict[str, Path]
+
+    def spec(self, split: str) -> str:
+        """Dataset spec of a split."""
+        return f"camvid:{self.data}#{split}"
+
+    def teacher_settings(self, name: str) -> students.TrainSettings:
+        """Of a teacher's training; nothing is chosen on ``#val``."""
+        settings: students.TrainSettings = self._training(students.TrainSettings, self.recipe.teachers[name])
+        return settings
+
+    def cell_settings(self, name: str, seed: int) -> students.TrainSettings:
+        """Of a student's training."""
+        cell = {key: value for key, value in self.recipe.cells[name].items() if key != "seeds"}
+        distilled = "kl_weight" in cell
+        extra = {**cell, "seed": seed, **({"cache": str(self.out / "cache")} if distilled else {})}
+        kind = students.DistillSettings if distilled else students.TrainSettings
+        settings: students.TrainSettings = self._training(kind, extra)
+        return settings
+
+    def cache_settings(self, split: str, **extra: Any) -> teachers.CacheSettings:
+        """Of the ensemble's soft labels."""
+        specs = [f"{self.out / name / 'last.edgeseg'}:{t:g}" for name, t in self.recipe.temperatures.items()]
+        options = {**self.recipe.cache, "teachers": specs, "data": self.spec(split), **extra}
+        return config.resolve(teachers.CacheSettings, options=options)
+
+    def portable(self, text: str) -> str:
+        """The text without this machine's paths."""
+        for name, path in self.files.items():
+            text = text.replace(str(path), f"{FILE}{name}")
+        return text.replace(str(self.data), "CAMVID").replace(str(self.out), "RUN")
+
+    def _training(self, kind: Any, extra: Figures) -> Any:
+        merged = merge(merge(self.recipe.common, {"data": self.spec("train"), "val": "none"}), extra)
+        return config.resolve(kind, options={key: self._resolved(value) for key, value in merged.items()})
+
+    def _resolved(self, value: Any) -> Any:
+        if not isinstance(value, str) or not value.startswith(FILE):
+            return value
+        name = value.removeprefix(FILE)
+        if name not in self.files:
+            raise ConfigError(f"the recipe needs a file: give it with --file {name}=PATH")
+        return str(self._checkpoint(name) if self.files[name].suffix == ".net" else self.files[name])
+
+    def _checkpoint(self, name: str) -> Path:
+        """The published Torch7 ENet as a checkpoint."""
+        imported = self.out / f"{name}.edgeseg"
+        if not imported.exists():
+            import_published(self.files[name], "enet-torch7", imported)
+        return imported
