@@ -28,8 +28,9 @@ HERE = Path(__file__).parent
 def steps(job: Job) -> list[Step]:
     """Everything that is trained and measured, in order: teachers first."""
     plan = [Step(name, lambda name=name: train_teacher(job, name)) for name in job.recipe.teachers]  # type: ignore[misc]
-    plan.append(Step("cache-built", lambda: build_cache(job), tuple(job.recipe.temperatures)))
-    plan.append(Step("ensemble", lambda: evaluate_ensemble(job), ("cache-built",)))
+    if members := tuple(job.recipe.temperatures):
+        plan.append(Step("cache-built", lambda: build_cache(job), members))
+        plan.append(Step("ensemble", lambda: evaluate_ensemble(job), ("cache-built",)))
     for name, seed in job.recipe.runs:
         distilled = "kl_weight" in job.recipe.cells[name]
         needs = ("cache-built",) if distilled else ()

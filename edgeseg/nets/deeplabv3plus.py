@@ -28,6 +28,8 @@ class DeepLabV3Plus(SegmentationNet):
         output_stride: 16, or 8 for finer features at about three times the work.
         pad_first: How MobileNetV2 pads; see ``backbones.MobileNetV2``.
         dropout: Probability that a value is dropped after the pyramid.
+        separable: Whether the decoder's convolution is split into a depthwise and a pointwise one (section 3.2 of the
+            paper): a ninth of its work, which at a quarter of the size is more than a small backbone's.
 
     Raises:
         ConfigError: An option is out of range.
@@ -42,6 +44,7 @@ class DeepLabV3Plus(SegmentationNet):
         output_stride: Literal[8, 16] = 16,
         pad_first: bool = False,
         dropout: float = 0.1,
+        separable: bool = False,
     ) -> None:
         super().__init__()
         check_num_classes(num_classes)
@@ -55,7 +58,7 @@ class DeepLabV3Plus(SegmentationNet):
         self.aspp = ASPP(self.backbone.channels[-1], _RATES[output_stride])
         self.aspp.project[3] = nn.Dropout(dropout)
         self.reduce = _conv(self.backbone.channels[0], 48, 1)
-        self.fuse = _conv(48 + 256, 256, 3)
+        self.fuse = _conv(48 + 256, 256, 3, separable)
         self.classifier = nn.Conv2d(256, num_classes, 1)
 
     def outputs(self, images: Tensor) -> tuple[Tensor, ...]:
@@ -87,9 +90,9 @@ def _backbone(name: str, output_stride: OutputStride, pad_first: bool) -> Mobile
     return ResNet(name, output_stride)
 
 
-def _conv(channels: int, out_channels: int, kernel: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(channels, out_channels, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(),
-    )
+def _conv(channels: int, out_channels: int, kernel: int, separable: bool = False) -> nn.Module:
+    convs = [nn.Conv2d(channels, out_channels, kernel, padding=kernel // 2, bias=False)]
+    if separable:
+        spatial = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
+        convs = [spatial, nn.Conv2d(channels, out_channels, 1, bias=False)]
+    return nn.Sequential(*convs, nn.BatchNorm2d(out_channels), nn.ReLU())
