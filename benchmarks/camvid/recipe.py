@@ -38,9 +38,19 @@ class Recipe:
 
     @property
     def runs(self) -> list[tuple[str, int]]:
-        """(cell, seed), seed by seed, so that what is there when time is up is paired."""
-        seeds = sorted({seed for cell in self.cells.values() for seed in cell["seeds"]})
-        return [(name, seed) for seed in seeds for name, cell in self.cells.items() if seed in cell["seeds"]]
+        """(cell, seed): one student after the other, each seed by seed, so that what is there is always paired."""
+        return [
+            (name, seed)
+            for student in dict.fromkeys(map(student_of, self.cells))
+            for seed in sorted({seed for cell in self.cells.values() for seed in cell["seeds"]})
+            for name, cell in self.cells.items()
+            if student_of(name) == student and seed in cell["seeds"]
+        ]
+
+
+def student_of(cell: str) -> str:
+    """``STUDENT-KIND`` → ``STUDENT``."""
+    return cell.rpartition("-")[0]
 
 
 def read_recipe(path: Path) -> Recipe:

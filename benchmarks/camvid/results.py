@@ -6,7 +6,7 @@ import json
 import statistics
 from pathlib import Path
 
-from benchmarks.camvid.recipe import Job
+from benchmarks.camvid.recipe import Job, student_of
 from benchmarks.common import markdown
 from benchmarks.common.steps import Figures, Steps
 from edgeseg.deploy.machine import describe_machine
@@ -80,7 +80,7 @@ def _mious(job: Job, done: dict[str, Figures], cell: str) -> dict[int, float]:
 
 def _students(job: Job, done: dict[str, Figures]) -> Table:
     rows = []
-    for student in dict.fromkeys(name.rpartition("-")[0] for name in job.recipe.cells):
+    for student in dict.fromkeys(map(student_of, job.recipe.cells)):
         ce, kl, both = (_mious(job, done, f"{student}-{kind}") for kind in ("ce", "kl", "distilled"))
         means = [markdown.mean_and_spread(list(x.values())) for x in (ce, kl, both)]
         times = [_latency(done, f"{student}-{kind}-seed0-deployed") for kind in ("ce", "distilled")]
