@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from edgeseg.errors import ConfigError
 from edgeseg.files import write_atomic
 
 STRICT = ConfigDict(extra="forbid")
 """Set as ``__pydantic_config__`` on a settings dataclass, so that an unknown key is an error."""
+
+OFF_WORD = BeforeValidator(lambda value: "off" if value is False else value)
+"""Annotates a setting that may be ``off``, which YAML reads as false."""
 
 Settings = TypeVar("Settings")
 

@@ -22,6 +22,10 @@ Val = Annotated[
         help="Data that chooses the best checkpoint; default: a tenth of D set aside; none: the last.",
     ),
 ]
+Unlabeled = Annotated[
+    str | None,
+    typer.Option("--unlabeled", metavar="D2", help="Frames to learn from without their labels; --set semi.NAME=..."),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder for best.edgeseg, last.edgeseg, metrics.jsonl, config.yaml.")]
 Init = Annotated[
     Path | None, typer.Option("--init", metavar="M", help="Checkpoint to start from; a head that does not fit is new.")
@@ -45,6 +49,7 @@ def train(
     out: Out,
     data: Data = None,
     val: Val = None,
+    unlabeled: Unlabeled = None,
     init: Init = None,
     backbone_weights: Backbone = None,
     size: Size = None,
@@ -57,12 +62,12 @@ def train(
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Train one network on labels."""
+    """Train one network on labels, and with --unlabeled on a mean teacher's pseudo-labels of further frames."""
     from edgeseg import students
     from edgeseg.config import resolve
 
     options = _options(network, data, val, init, backbone_weights, size, epochs, batch_size, learning_rate, seed)
-    settings = resolve(students.TrainSettings, config, overrides or (), options)
+    settings = resolve(students.TrainSettings, config, overrides or (), options | {"unlabeled": unlabeled})
     _report(students.train(settings, out, resume=resume), as_json)
 
 
@@ -79,6 +84,11 @@ def distill(
         typer.Option("--kl-weight", metavar="L", help="Weight λ of the KL term; auto: by kl_ratio."),
     ] = None,
     val: Val = None,
+    unlabeled: Unlabeled = None,
+    unlabeled_cache: Annotated[
+        Path | None,
+        typer.Option("--unlabeled-cache", metavar="C2", help="Soft labels of D2, where C does not hold them."),
+    ] = None,
     init: Init = None,
     backbone_weights: Backbone = None,
     size: Size = None,
@@ -91,12 +101,13 @@ def distill(
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Train a student on labels and cached soft labels: cross-entropy + λ·KL."""
+    """Train a student on labels and cached soft labels: cross-entropy + λ·KL; --unlabeled as of train."""
     from edgeseg import students
     from edgeseg.config import resolve
 
     options = _options(network, data, val, init, backbone_weights, size, epochs, batch_size, learning_rate, seed)
     options |= {"cache": cache, "student_temperature": student_temperature, "kl_weight": kl_weight}
+    options |= {"unlabeled": unlabeled, "unlabeled_cache": unlabeled_cache}
     settings = resolve(students.DistillSettings, config, overrides or (), options)
     _report(students.distill(settings, out, resume=resume), as_json)
 

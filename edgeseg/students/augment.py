@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -120,12 +120,31 @@ def view_image(image: Tensor, view: View, preprocess: Preprocess, color: v2.Tran
     Returns:
         (3, height, width) float32, normalised; padding is 0, the mean colour.
     """
+    return _finished(_window(image, view), view, preprocess, color)
+
+
+def view_image_twice(
+    image: Tensor, view: View, preprocess: Preprocess, color: v2.Transform | None
+) -> tuple[Tensor, Tensor]:
+    """As ``view_image``, first neither mirrored nor with changed colours, then as the view and the colours want it."""
+    window = _window(image, view)
+    return _finished(window, replace(view, flip=False), preprocess, None), _finished(window, view, preprocess, color)
+
+
+def inside(view: View) -> Tensor:
+    """Where the frame is in the input: (height, width) bool, False in the padding."""
+    return _set(torch.ones(1, view.place.height, view.place.width, dtype=torch.bool), view, 0)[0]
+
+
+def _window(image: Tensor, view: View) -> Tensor:
     window = functional.crop(image, view.top, view.left, view.height, view.width).float() / 255.0
-    window = _resized(window, view, InterpolationMode.BILINEAR)
+    return _resized(window, view, InterpolationMode.BILINEAR)
+
+
+def _finished(window: Tensor, view: View, preprocess: Preprocess, color: v2.Transform | None) -> Tensor:
     if color is not None:
         window = color(window)
-    window = functional.normalize(window, list(preprocess.mean), list(preprocess.std), inplace=True)
-    return _set(window, view, 0)
+    return _set(functional.normalize(window, list(preprocess.mean), list(preprocess.std)), view, 0)
 
 
 def view_label(label: Tensor, view: View) -> Tensor:

@@ -20,6 +20,7 @@ from edgeseg.errors import DataError, EdgesegError
 from edgeseg.preprocess import Preprocess
 from edgeseg.students import augment
 from edgeseg.students.groups import AugmentSettings
+from edgeseg.students.semi.unlabeled import UnlabeledBatch, UnlabeledKey, join_unlabeled
 
 SampleKey = tuple[int, int]
 """(epoch, index in the dataset)."""
@@ -36,17 +37,21 @@ class Batch:
         labels: (N, H, W) uint8 train ids, 255 ignored.
         soft_labels: (N, C, H, W) float32 probabilities, all 0 where there are none; None in a training on labels.
         sample_ids: N texts.
+        unlabeled: Samples without labels beside them, or None.
     """
 
     images: Tensor
     labels: Tensor
     soft_labels: Tensor | None
     sample_ids: tuple[str, ...]
+    unlabeled: UnlabeledBatch | None = None
 
     def pin_memory(self) -> Batch:
         """The same in memory from which tensors move to a GPU without waiting; the loader asks for it."""
         soft = None if self.soft_labels is None else self.soft_labels.pin_memory()
-        return replace(self, images=self.images.pin_memory(), labels=self.labels.pin_memory(), soft_labels=soft)
+        unlabeled = None if self.unlabeled is None else self.unlabeled.pin_memory()
+        images, labels = self.images.pin_memory(), self.labels.pin_memory()
+        return replace(self, images=images, labels=labels, soft_labels=soft, unlabeled=unlabeled)
 
 
 Loaded = Batch | EdgesegError
@@ -132,6 +137,7 @@ class TrainingSamples(TorchDataset[Loaded]):
         settings: Random changes.
         seed: Of the training.
         soft_window: Where soft labels come from, or None.
+        unlabeled: Where unlabeled samples come from, or None.
     """
 
     def __init__(
@@ -141,18 +147,27 @@ class TrainingSamples(TorchDataset[Loaded]):
         settings: AugmentSettings,
         seed: int,
         soft_window: WindowReader | None = None,
+        unlabeled: Callable[[UnlabeledKey], UnlabeledBatch] | None = None,
     ) -> None:
         self.frames, self.preprocess, self.settings, self.seed = frames, preprocess, settings, seed
-        self.soft_window = soft_window
+        self.soft_window, self.unlabeled = soft_window, unlabeled
         self._color = augment.jitter(settings)
 
-    def __getitem__(self, key: SampleKey) -> Loaded:
+    def __getitem__(self, key: SampleKey | UnlabeledKey) -> Loaded:
         """One sample, as a batch of one, or the error that kept it from being read."""
-        epoch, index = key
         try:
+            if isinstance(key, UnlabeledKey):
+                return self._draw_unlabeled(key)
+            epoch, index = key
             return self._draw(epoch, index, self.frames.dataset.sample_ids[index])
         except EdgesegError as error:
             return error
+
+    def _draw_unlabeled(self, key: UnlabeledKey) -> Batch:
+        assert self.unlabeled is not None
+        found = self.unlabeled(key)
+        images = found.student_images[:0]
+        return Batch(images, images[:, 0].to(torch.uint8), None, (), found)
 
     def _draw(self, epoch: int, index: int, sample_id: str) -> Batch:
         image, label = self.frames[index]
@@ -169,7 +184,7 @@ class TrainingSamples(TorchDataset[Loaded]):
         return augment.view_soft_labels(torch.from_numpy(window), view)[None]
 
 
-class EpochBatches(Sampler[list[SampleKey]]):
+class EpochBatches(Sampler[list[SampleKey | UnlabeledKey]]):
     """Shuffled batches of keys; the order is a function of seed and epoch.
 
     The last incomplete batch is dropped unless it is the only one.
@@ -178,20 +193,31 @@ class EpochBatches(Sampler[list[SampleKey]]):
         samples: Number of samples.
         batch_size: Samples a batch.
         seed: Of the training.
+        unlabeled: (epoch, iteration of the whole training) → keys of unlabeled samples that are added; or None.
     """
 
-    def __init__(self, samples: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        samples: int,
+        batch_size: int,
+        seed: int,
+        unlabeled: Callable[[int, int], list[UnlabeledKey]] | None = None,
+    ) -> None:
         self.samples, self.batch_size, self.seed = samples, min(batch_size, samples), seed
+        self.unlabeled = unlabeled
         self.epoch = 0
 
     def __len__(self) -> int:
         return self.samples // self.batch_size
 
-    def __iter__(self) -> Iterator[list[SampleKey]]:
+    def __iter__(self) -> Iterator[list[SampleKey | UnlabeledKey]]:
         generator = torch.Generator().manual_seed(augment.seed_of(self.seed, self.epoch))
         order = torch.randperm(self.samples, generator=generator).tolist()
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            yield [(self.epoch, index) for index in order[start : start + self.batch_size]]
+        for number in range(len(self)):
+            start = number * self.batch_size
+            labeled = [(self.epoch, index) for index in order[start : start + self.batch_size]]
+            added = self.unlabeled(self.epoch, self.epoch * len(self) + number) if self.unlabeled else []
+            yield [*labeled, *added]
 
 
 def make_loader(samples: TrainingSamples, batches: EpochBatches, workers: int | None, pin: bool) -> DataLoader[Loaded]:
@@ -239,6 +265,7 @@ def join(loaded: list[Loaded]) -> Loaded:
         torch.cat([part.labels for part in parts]),
         torch.cat(soft) if soft else None,
         tuple(sample_id for part in parts for sample_id in part.sample_ids),
+        join_unlabeled([part.unlabeled for part in parts if part.unlabeled is not None]),
     )
 
 

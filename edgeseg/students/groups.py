@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from edgeseg.config import STRICT
+from edgeseg.config import OFF_WORD, STRICT
 from edgeseg.errors import ConfigError
 from edgeseg.preprocess import Preprocess, ResizeMode
 
@@ -111,7 +111,7 @@ class LossSettings:
     __pydantic_config__ = STRICT
 
     class_weighting: Literal["none", "enet", "median"] = "enet"
-    ohem: Literal["off", "share", "threshold"] = "off"
+    ohem: Annotated[Literal["off", "share", "threshold"], OFF_WORD] = "off"
     ohem_share: float = 0.25
     ohem_threshold: float = 0.7
     label_smoothing: float = 0.0

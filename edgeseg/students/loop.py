@@ -23,6 +23,7 @@ from edgeseg.students.hardware import Hardware
 from edgeseg.students.losses import Objective
 from edgeseg.students.optimizer import set_rate
 from edgeseg.students.schedule import rate_factor
+from edgeseg.students.semi.supervision import SemiSupervision
 from edgeseg.students.settings import TrainSettings
 
 
@@ -37,6 +38,7 @@ class Learner:
         forward: Calls it, compiled or not.
         objective: What is minimised.
         optimizer, scaler, average: The optimiser, the fp16 loss scale, the moving average or None.
+        semi: What is done with unlabeled samples, or None.
     """
 
     settings: TrainSettings
@@ -47,6 +49,7 @@ class Learner:
     optimizer: Optimizer
     scaler: GradScaler
     average: MovingAverage | None
+    semi: SemiSupervision | None = None
 
     @property
     def result(self) -> torch.nn.Module:
@@ -83,8 +86,10 @@ class Learner:
             watch.add(iteration, batch.sample_ids, self._try_step(batch))
             if self.average:
                 self.average.update(iteration)
+            if self.semi:
+                self.semi.update(iteration)
             images += len(batch.sample_ids)
-        figures = self.objective.figures(watch.means())
+        figures = {**self.objective.figures(watch.means()), **(self.semi.figures() if self.semi else {})}
         return {**figures, "learning_rate": rate, "images_per_s": images / (time.perf_counter() - started)}
 
     def _try_step(self, batch: Batch) -> dict[str, Tensor]:
@@ -101,14 +106,26 @@ class Learner:
         images = batch.images.to(device, non_blocking=True, memory_format=self.hardware.memory_format)
         label = batch.labels.to(device, non_blocking=True)
         soft = None if batch.soft_labels is None else batch.soft_labels.to(device, non_blocking=True)
+        task = self.semi.prepare(batch.unlabeled) if self.semi and batch.unlabeled else None
         with self.hardware.autocast:
-            outputs = self.forward(images)
-        terms: dict[str, Tensor] = self.objective(outputs, label, soft)
+            # One pass for both: batch norm then sees twice as many images.
+            outputs = self.forward(images if task is None else torch.cat([images, task.images]))
+        labeled, unlabeled = _parted(outputs, len(images))
+        terms: dict[str, Tensor] = self.objective(labeled, label, soft)
+        if self.semi and task:
+            terms = self.semi.add(terms, unlabeled, task, self.objective.kl)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(terms["loss"]).backward()  # type: ignore[no-untyped-call]
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return {name: value.detach() for name, value in terms.items()}
+
+
+def _parted(outputs: Tensor | tuple[Tensor, ...], labeled: int) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:
+    """Outputs of the labeled images, and the main head's of the unlabeled ones behind them."""
+    if isinstance(outputs, tuple):
+        return tuple(head[:labeled] for head in outputs), outputs[0][labeled:]
+    return outputs[:labeled], outputs[labeled:]
 
 
 class _LossWatch:

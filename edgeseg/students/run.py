@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,22 @@ from edgeseg.students import augment
 from edgeseg.students.batches import DecodedFrames, EpochBatches, TrainingSamples, make_loader
 from edgeseg.students.loop import Learner
 from edgeseg.students.run_folder import RunFolder, RunState
+from edgeseg.students.semi.unlabeled import UnlabeledKey
 from edgeseg.students.validation import validate
 
-_SHOWN = ("loss", "ce", "aux", "kl", "kl_ce_ratio", "kl_weight", "miou")
+_SHOWN = (
+    "loss",
+    "ce",
+    "aux",
+    "kl",
+    "kl_ce_ratio",
+    "kl_weight",
+    "pseudo_ce",
+    "confidence",
+    "sure",
+    "unlabeled_kl",
+    "miou",
+)
 
 
 @dataclass
@@ -30,6 +44,7 @@ class Run:
         info: What the checkpoints say of the model.
         samples: Training samples.
         val_frames: Frames that choose the best checkpoint, or None.
+        unlabeled: Unlabeled samples of each iteration, see ``EpochBatches``; or None.
     """
 
     learner: Learner
@@ -38,11 +53,12 @@ class Run:
     info: ModelInfo
     samples: TrainingSamples
     val_frames: DecodedFrames | None
+    unlabeled: Callable[[int, int], list[UnlabeledKey]] | None = None
 
     def finish(self) -> None:
         """Trains the epochs that are left."""
         settings = self.learner.settings
-        batches = EpochBatches(len(self.samples.frames), settings.batch_size, settings.seed)
+        batches = EpochBatches(len(self.samples.frames), settings.batch_size, settings.seed, self.unlabeled)
         loader = make_loader(self.samples, batches, settings.workers, pin=self.learner.hardware.device.type == "cuda")
         for epoch in range(self.state.epoch, settings.epochs):
             batches.epoch = epoch
@@ -59,6 +75,8 @@ class Run:
             learner.objective.load_state_dict(state.objective)
         if learner.average is not None and state.ema is not None:
             learner.average.net.load_state_dict(state.ema)
+        if learner.semi is not None and learner.semi.teacher is not None and state.teacher is not None:
+            learner.semi.teacher.net.load_state_dict(state.teacher)
         self.folder.write_metrics(state.history)
 
     def _close_epoch(self, epoch: int, figures: dict[str, Any]) -> None:
@@ -89,6 +107,8 @@ class Run:
         self.state.epoch = epochs
         self.state.net = learner.net.state_dict()
         self.state.ema = learner.average.net.state_dict() if learner.average else None
+        teacher = learner.semi.teacher if learner.semi else None
+        self.state.teacher = teacher.net.state_dict() if teacher else None
         self.state.optimizer = learner.optimizer.state_dict()
         self.state.scaler = learner.scaler.state_dict()
         self.state.objective = learner.objective.state_dict()

@@ -29,7 +29,8 @@ class RunState:
         epoch: Epochs done.
         best_miou: Best so far, None before the first validation.
         history: One plain line of figures an epoch.
-        net, ema, optimizer, scaler, objective: State dicts; ``ema`` None without averaging.
+        net, ema, teacher, optimizer, scaler, objective: State dicts; ``ema`` None without averaging, ``teacher`` None
+            without a mean teacher.
     """
 
     settings: dict[str, Any]
@@ -39,6 +40,7 @@ class RunState:
     history: list[dict[str, Any]] = field(default_factory=list)
     net: dict[str, Tensor] = field(default_factory=dict)
     ema: dict[str, Tensor] | None = None
+    teacher: dict[str, Tensor] | None = None
     optimizer: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
     objective: dict[str, Tensor] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from edgeseg.students.groups import (
     require_within,
 )
 from edgeseg.students.losses.registry import require_known
+from edgeseg.students.semi.settings import SemiSettings
 
 STUDENT_TEMPERATURES = {"enet": 5.0, "icnet": 4.0, "erfnet": 3.0}
 """T_s by network (Kasarla 2019, section 4.2.2); every other network takes ``OTHER_TEMPERATURE``."""
@@ -31,6 +32,8 @@ class TrainSettings:
         data: Dataset spec, ``LAYOUT:PATH[#SPLIT]``.
         val: Spec of the dataset that chooses the best checkpoint; None sets a tenth of ``data`` aside, by hash;
             ``"none"`` chooses nothing, so that the best is the last.
+        unlabeled: Spec of further frames, whose labels are not looked at; each iteration learns from some of them.
+        semi: How unlabeled frames are learned from.
         network: Registry name or ``package.module:factory``.
         network_options: Further arguments of the network.
         init: Checkpoint whose weights are taken where they fit.
@@ -60,6 +63,8 @@ class TrainSettings:
     data: str
     network: str
     val: str | None = None
+    unlabeled: str | None = None
+    semi: SemiSettings = field(default_factory=SemiSettings)
     network_options: dict[str, Any] = field(default_factory=dict)
     init: Path | None = None
     backbone_weights: Path | None = None
@@ -104,7 +109,9 @@ class DistillSettings(TrainSettings):
     Loss = ``ce_weight``·CE + λ·KL (Kasarla 2019, eq. 4.3).
 
     Attributes:
-        cache: Path of the soft-label cache.
+        cache: Path of the soft-label cache; it also teaches those ``unlabeled`` frames of the same dataset that it
+            holds.
+        unlabeled_cache: Path of a cache with soft labels of ``unlabeled`` frames, where ``cache`` does not hold them.
         student_temperature: T_s, the divisor of the student's logits; None is the network's own default.
         kl_weight: λ, or ``auto``, which holds λ·KL / CE at ``kl_ratio``. The KL term is a mean over pixels of sums
             over classes, times T_s² with ``kl_t_squared``.
@@ -124,6 +131,7 @@ class DistillSettings(TrainSettings):
     __pydantic_config__ = STRICT
 
     cache: Path
+    unlabeled_cache: Path | None = None
     student_temperature: float | None = None
     kl_weight: float | Literal["auto"] = 0.2
     kl_ratio: float = 1.0
@@ -137,6 +145,8 @@ class DistillSettings(TrainSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.unlabeled_cache is not None and self.unlabeled is None:
+            raise ConfigError("unlabeled_cache is given without unlabeled; name the frames that it holds")
         if self.student_temperature is not None:
             require_within("student_temperature", self.student_temperature, 0, 1000, open_low=True)
         if self.kl_weight != "auto":

@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgeseg import config, softlabels
+from edgeseg import config, datasets, softlabels
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.students.assembly import build_learner, build_net
 from edgeseg.students.batches import DecodedFrames, TrainingSamples, WindowReader
 from edgeseg.students.hardware import computing_threads
 from edgeseg.students.run import Run
 from edgeseg.students.run_folder import RunFolder, RunState
+from edgeseg.students.semi.assembly import build_samples, build_stream, build_supervision
+from edgeseg.students.semi.sources import Unlabeled, open_unlabeled
 from edgeseg.students.settings import DistillSettings, TrainSettings
 from edgeseg.students.sources import Sources, open_sources
 
@@ -59,7 +61,7 @@ def train(settings: TrainSettings, out: Path, resume: bool = False) -> TrainResu
     """
     folder = _folder(out, resume)
     sources = open_sources(settings, uses_labels=True)
-    return _run(settings, folder, sources, resume)
+    return _run(settings, folder, sources, resume, open_unlabeled(settings, sources))
 
 
 def distill(settings: DistillSettings, out: Path, resume: bool = False) -> TrainResult:
@@ -77,7 +79,8 @@ def distill(settings: DistillSettings, out: Path, resume: bool = False) -> Train
     cache = softlabels.open(settings.cache)
     sources = open_sources(settings, settings.needs_labels)
     softlabels.require_fit(cache, sources.train)
-    return _run(settings, folder, sources, resume, cache.window, {"soft_labels": cache.info.fingerprint})
+    unlabeled = open_unlabeled(settings, sources, cache)
+    return _run(settings, folder, sources, resume, unlabeled, cache.window, {"soft_labels": cache.info.fingerprint})
 
 
 def _folder(out: Path, resume: bool) -> RunFolder:
@@ -94,12 +97,15 @@ def _run(
     folder: RunFolder,
     sources: Sources,
     resume: bool,
+    unlabeled: Unlabeled | None,
     soft_window: WindowReader | None = None,
     extra: dict[str, Any] | None = None,
 ) -> TrainResult:
     sources.require_usable()
+    if unlabeled:
+        datasets.require_usable(unlabeled.dataset, labels=False)
     settings = _with_size(settings, sources)
-    info = _model_info(settings, sources, extra or {})
+    info = _model_info(settings, sources, {**(extra or {}), **(unlabeled.facts if unlabeled else {})})
     start = RunState({**info.training, **info.extra}, info.data_digest)
     saved = folder.read_state(start.settings, start.data_digest) if resume else None
     net = build_net(settings, info.class_map, info.preprocess, fresh=saved is None)
@@ -108,11 +114,22 @@ def _run(
     samples = TrainingSamples(frames, info.preprocess, settings.augment, settings.seed, soft_window)
     learner = build_learner(settings, net, frames)
     run = Run(learner, folder, saved or start, info, samples, _val_frames(settings, sources, frames))
+    if unlabeled:
+        _add_unlabeled(run, unlabeled)
     if saved:
         run.restore()
     with computing_threads(settings.threads):
         run.finish()
     return TrainResult(folder.best, folder.last, run.state.epoch, run.state.best_miou)
+
+
+def _add_unlabeled(run: Run, unlabeled: Unlabeled) -> None:
+    settings, samples = run.learner.settings, run.samples
+    taken = samples.frames.memory_mb + (run.val_frames.memory_mb if run.val_frames else 0)
+    drawn = build_samples(settings, unlabeled, samples.frames, samples.preprocess, settings.memory_mb - taken)
+    samples.unlabeled = drawn.draw
+    run.unlabeled = build_stream(settings, len(unlabeled.dataset)).keys
+    run.learner.semi = build_supervision(settings, run.learner, run.info.class_map.names)
 
 
 def _with_size(settings: TrainSettings, sources: Sources) -> TrainSettings:

@@ -1,0 +1,1 @@
+"""Learning from unlabeled frames: mean teacher, confidence weighting, ClassMix."""
