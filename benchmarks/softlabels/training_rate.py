@@ -1,0 +1,154 @@
+"""What a teacher costs a training: images a second with none, with the cache, with three teachers run live.
+
+    python -m benchmarks.softlabels.training_rate --data camvid:PATH#train[1/8] --results benchmarks/results/softlabels
+
+The three arms take turns in one process, on the same samples; figures are medians over the rounds, and ratios to the
+training with no teacher of the same round. Weights of the teachers are drawn: their speed is all that is asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from edgeseg import config, datasets, nets, softlabels, students, teachers
+from edgeseg.deploy.machine import describe_machine
+from edgeseg.files import write_atomic
+from edgeseg.modelinfo import ModelInfo
+from edgeseg.nets.checkpoint import save_checkpoint
+from edgeseg.students.assembly import build_learner, build_net
+from edgeseg.students.batches import Batch, DecodedFrames, EpochBatches, TrainingSamples, batches_of, make_loader
+from edgeseg.students.groups import PreprocessSettings
+from edgeseg.students.hardware import computing_threads
+from edgeseg.students.loop import Learner
+from edgeseg.teachers.ensemble import combine, soften
+
+TEACHERS: dict[str, tuple[str, dict[str, Any], float]] = {
+    "deeplabv3plus-resnet50": ("deeplabv3plus", {"backbone": "resnet50"}, 5.0),
+    "erfnet": ("erfnet", {}, 3.0),
+    "icnet-resnet18": ("icnet", {"backbone": "resnet18"}, 4.0),
+}
+"""Name → network, options, temperature."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """A loader whose batches get their soft labels from teachers that run for each of them."""
+
+    inner: Any
+    networks: Sequence[nn.Module]
+    weights: Tensor
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in batches_of(self.inner):
+            yield replace(batch, soft_labels=self._soft_labels(batch.images))
+
+    @torch.no_grad()
+    def _soft_labels(self, images: Tensor) -> Tensor:
+        images = images.to(memory_format=torch.channels_last)
+        logits = [network(images) for network in self.networks]
+        temperatures = [t for _, _, t in TEACHERS.values()]
+        return torch.stack(
+            [
+                combine([soften(z[i], t) for z, t in zip(logits, temperatures, strict=True)], self.weights)
+                for i in range(len(images))
+            ]
+        )
+
+
+def measure(base: dict[str, Any], rounds: int) -> dict[str, Any]:
+    """Images a second of the three arms, round by round."""
+    with tempfile.TemporaryDirectory() as folder:
+        cache = _make_cache(base, Path(folder))
+        plain = config.resolve(students.TrainSettings, options=base)
+        taught = config.resolve(students.DistillSettings, options={**base, "cache": str(cache), "kl_weight": 1.0})
+        arms = {"none": _arm(plain, None), "cached": _arm(taught, cache), "live": _arm(taught, None, live=True)}
+        rates: dict[str, list[float]] = {name: [] for name in arms}
+        with computing_threads(plain.threads):
+            for number in range(rounds + 1):
+                for name, (learner, loader) in arms.items():
+                    rate = learner.run_epoch(loader, number)["images_per_s"]
+                    if number:  # the first round compiles and warms up
+                        rates[name].append(rate)
+    return {"images_per_s": rates, **_ratios(rates)}
+
+
+def _ratios(rates: dict[str, list[float]]) -> dict[str, float]:
+    return {
+        "cached_to_none": statistics.median(c / n for c, n in zip(rates["cached"], rates["none"], strict=True)),
+        "cached_to_live": statistics.median(c / v for c, v in zip(rates["cached"], rates["live"], strict=True)),
+    }
+
+
+def _make_cache(base: dict[str, Any], folder: Path) -> Path:
+    data = datasets.open(base["data"])
+    height, width = base["height"], base["width"]
+    specs = []
+    for name, (network, options, temperature) in TEACHERS.items():
+        torch.manual_seed(0)
+        net = nets.build(network, data.class_map.num_classes, **options)
+        info = ModelInfo(network, data.class_map, PreprocessSettings().at(height, width), options=options)
+        save_checkpoint(folder / f"{name}.edgeseg", net, info)
+        specs.append(f"{folder / name}.edgeseg:{temperature:g}")
+    options = {"teachers": specs, "data": base["data"], "class_weights": "equal"}
+    teachers.build_cache(config.resolve(teachers.CacheSettings, options=options), folder / "cache")
+    return folder / "cache"
+
+
+def _arm(settings: students.TrainSettings, cache: Path | None, live: bool = False) -> tuple[Learner, Any]:
+    data = datasets.open(settings.data)
+    assert settings.height is not None and settings.width is not None
+    preprocess = settings.preprocess.at(settings.height, settings.width)
+    frames = DecodedFrames(data, settings.memory_mb)
+    window = softlabels.open(cache).window if cache else None
+    samples = TrainingSamples(frames, preprocess, settings.augment, settings.seed, window)
+    loader: Any = make_loader(samples, EpochBatches(len(frames), settings.batch_size, 0), settings.workers, pin=False)
+    if live:
+        classes = data.class_map.num_classes
+        networks = [nets.build(name, classes, **options).eval() for name, options, _ in TEACHERS.values()]
+        loader = Live(loader, networks, torch.ones(len(networks), classes))
+    return build_learner(settings, build_net(settings, data.class_map, preprocess, fresh=True), frames), loader
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, metavar="D", help="labeled dataset, a few dozen frames")
+    parser.add_argument("--network", default="enet")
+    parser.add_argument("--size", type=int, nargs=2, default=(180, 240), metavar=("H", "W"))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent.parent / "results" / "softlabels")
+    given = parser.parse_args()
+    base = {
+        "data": given.data,
+        "network": given.network,
+        "height": given.size[0],
+        "width": given.size[1],
+        "batch_size": 4,
+        "epochs": given.rounds + 1,
+        "threads": given.threads,
+        "workers": 0,
+        "precision": "fp32",
+    }
+    found = measure(base, given.rounds)
+    settings = {**base, "data": Path(given.data).name, "teachers": list(TEACHERS)}
+    report = {"machine": describe_machine(), "settings": settings, **found}
+    given.results.mkdir(parents=True, exist_ok=True)
+    write_atomic(given.results / "training_rate.json", json.dumps(report, indent=1) + "\n")
+    print(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
