@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,6 +62,13 @@ def to_plain(settings: Any) -> dict[str, Any]:
     """Settings as plain data for YAML and JSON: tuples become lists, paths become texts."""
     plain = TypeAdapter(type(settings)).dump_python(settings, mode="json")
     return dict(plain)
+
+
+def plain_defaults(settings: Any) -> dict[str, Any]:
+    """The same settings with every default in force, as ``to_plain`` gives them."""
+    made = {f.name: f.default_factory() for f in fields(settings) if f.default_factory is not MISSING}
+    given = {f.name: f.default for f in fields(settings) if f.default is not MISSING}
+    return to_plain(replace(settings, **made, **given))
 
 
 def write(settings: Any, path: Path) -> None:

@@ -90,12 +90,15 @@ class RunFolder:
             except RuntimeError as error:  # torch's own writer reports a full disk like this
                 raise OutputError(f"cannot write {self.state}: {error}; check that the disk has space") from error
 
-    def read_state(self, settings: dict[str, Any], data_digest: str) -> RunState | None:
+    def read_state(
+        self, settings: dict[str, Any], data_digest: str, defaults: dict[str, Any] | None = None
+    ) -> RunState | None:
         """Reads the state of an earlier run with the same settings and data.
 
         Args:
             settings: Plain settings of now.
             data_digest: Digest of the training data of now.
+            defaults: What settings were that the run does not know, since it was begun by an earlier version.
 
         Returns:
             The state, or None where no epoch was finished.
@@ -110,6 +113,7 @@ class RunFolder:
             state = RunState(**torch.load(self.state, map_location="cpu", weights_only=True))
         except (RuntimeError, EOFError, TypeError, ValueError, OSError, pickle.UnpicklingError) as error:
             raise TrainingError(f"{self.state}: cannot be read ({error}); start again in another folder") from None
+        state.settings = filled(state.settings, defaults or {})
         if lines := changed(state.settings, settings, FREE_SETTINGS):
             raise ConfigError(
                 f"{self.path}: settings changed since the run began: {'; '.join(lines)}; "
@@ -120,6 +124,16 @@ class RunFolder:
                 f"{self.path}: the training data changed since the run began; start again in another folder"
             )
         return state
+
+
+def filled(plain: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Plain settings, nested, with a default where one is missing."""
+    groups = {
+        name: filled(value, defaults[name])
+        for name, value in plain.items()
+        if isinstance(value, dict) and isinstance(defaults.get(name), dict)
+    }
+    return {**defaults, **plain, **groups}
 
 
 def changed(before: dict[str, Any], after: dict[str, Any], free: Sequence[str] = ()) -> list[str]:

@@ -107,7 +107,8 @@ def _run(
     settings = _with_size(settings, sources)
     info = _model_info(settings, sources, {**(extra or {}), **(unlabeled.facts if unlabeled else {})})
     start = RunState({**info.training, **info.extra}, info.data_digest)
-    saved = folder.read_state(start.settings, start.data_digest) if resume else None
+    defaults = config.plain_defaults(settings)
+    saved = folder.read_state(start.settings, start.data_digest, defaults) if resume else None
     net = build_net(settings, info.class_map, info.preprocess, fresh=saved is None)
     config.write(settings, folder.config)
     frames = DecodedFrames(sources.train, settings.memory_mb, sources.uses_labels)

@@ -181,6 +181,17 @@ def test_resume_with_changed_settings_names_them(train_settings: Make, tmp_path:
     assert "memory_mb" not in str(caught.value)
 
 
+def test_run_of_a_version_with_fewer_settings_goes_on(train_settings: Make, tmp_path: Path) -> None:
+    settings = train_settings(epochs=1)
+    first = train(settings, tmp_path / "run")
+    state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    del state["settings"]["semi"], state["settings"]["augment"]["hue"]
+    torch.save(state, tmp_path / "run" / "state.pt")
+    assert train(settings, tmp_path / "run", resume=True) == first
+    with pytest.raises(ConfigError, match=r"augment\.hue: 0\.0, now 0\.2;"):
+        train(replace(settings, augment=replace(settings.augment, hue=0.2)), tmp_path / "run", resume=True)
+
+
 def test_resume_with_changed_data_is_refused(train_settings: Make, camvid: str, tmp_path: Path) -> None:
     settings = train_settings(epochs=1)
     train(settings, tmp_path / "run")

@@ -44,7 +44,7 @@ def build_stream(settings: TrainSettings, frames: int) -> UnlabeledStream:
 
 def build_supervision(settings: TrainSettings, learner: Learner, class_names: tuple[str, ...]) -> SemiSupervision:
     """Makes what the training step needs."""
-    return SemiSupervision(settings.semi, learner.net, learner.hardware, class_names, settings.seed)
+    return SemiSupervision(settings.semi, learner.net, learner.hardware, class_names, settings.seed, settings.compile)
 
 
 def _donors(settings: TrainSettings, labeled: DecodedFrames, preprocess: Preprocess) -> Donors | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from edgeseg.classes import IGNORE_INDEX
+from edgeseg.students.compiling import Forward
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,12 @@ class PseudoLabels:
     confidence: Tensor
 
 
-def predict(teacher: nn.Module, images: Tensor) -> PseudoLabels:
+def predict(teacher: Forward, images: Tensor) -> PseudoLabels:
     """Lets a network in evaluation mode label images (N, 3, H, W)."""
     with torch.inference_mode():
-        logits = teacher(images).float()
+        logits = teacher(images)
+        assert isinstance(logits, Tensor)
+        logits = logits.float()
         best, labels = logits.max(1)
         confidence = (best - logits.logsumexp(1)).exp_()
         labels = labels.to(torch.uint8)

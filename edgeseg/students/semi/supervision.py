@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from edgeseg.classes import IGNORE_INDEX
 from edgeseg.students.augment import seed_of
+from edgeseg.students.compiling import forward_of
 from edgeseg.students.ema import MovingAverage
 from edgeseg.students.hardware import Hardware
 from edgeseg.students.semi import classmix, pseudo_labels
@@ -46,10 +47,17 @@ class SemiSupervision:
         hardware: Where it runs.
         class_names: Of the outputs, in order.
         seed: Of the training.
+        compiled: Whether the teacher runs through ``torch.compile``.
     """
 
     def __init__(
-        self, settings: SemiSettings, net: nn.Module, hardware: Hardware, class_names: tuple[str, ...], seed: int
+        self,
+        settings: SemiSettings,
+        net: nn.Module,
+        hardware: Hardware,
+        class_names: tuple[str, ...],
+        seed: int,
+        compiled: bool = False,
     ) -> None:
         self.settings, self.net, self.hardware = settings, net, hardware
         self.class_names, self.seed = class_names, seed
@@ -57,6 +65,7 @@ class SemiSupervision:
         self.teacher = (
             MovingAverage(net, settings.ema_decay, running_mean) if labels and settings.mean_teacher else None
         )
+        self._forward = forward_of(self.teacher.net, compiled) if self.teacher else None
         self._pasted = torch.zeros(len(class_names), dtype=torch.int64, device=hardware.device)
 
     def prepare(self, batch: UnlabeledBatch) -> Task:
@@ -107,8 +116,8 @@ class SemiSupervision:
 
     def _predict(self, images: Tensor) -> PseudoLabels:
         with self.hardware.autocast:
-            if self.teacher is not None:
-                return pseudo_labels.predict(self.teacher.net, images)
+            if self._forward is not None:
+                return pseudo_labels.predict(self._forward, images)
             self.net.eval()
             try:
                 return pseudo_labels.predict(self.net, images)
