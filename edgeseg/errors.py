@@ -9,6 +9,7 @@
     ├── SpoolError          a spool that is broken or cannot take more
     ├── TrainingError       a training that cannot go on
     ├── OutputError         something that cannot be written
+    ├── AlreadyTold         another process of the same run failed first, and told why
     └── MissingDependencyError   an optional package that is not installed
 
 Every message says what was wrong, where (file, option, sample id), the value received, and the cure.
@@ -61,6 +62,10 @@ class TrainingError(EdgesegError):
 
 class OutputError(EdgesegError):
     """A result cannot be written."""
+
+
+class AlreadyTold(EdgesegError):
+    """Another process of the same run failed first, and told why; this one need not."""
 
 
 class MissingDependencyError(EdgesegError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -90,3 +91,47 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path, busy: str) -> Iterator[None]:
+    """Makes a folder if need be, and keeps it for this process; one that was made and stays empty is removed again.
+
+    The kernel lets go when the process ends, however it ends.
+
+    Args:
+        folder: What is kept.
+        busy: What to tell where another process keeps it.
+
+    Raises:
+        OutputError: Another process keeps it, or the place cannot be written.
+    """
+    is_new, path = not folder.exists(), folder / ".lock"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = _lock(path, busy)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _lock(path: Path, busy: str) -> int:
+    while True:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise OutputError(busy) from None
+        except OSError:
+            return handle  # a file system without locks, as clusters have them, must not stop the work
+        # Whoever held it may have removed the file in between: a lock on that one keeps nobody out.
+        with suppress(FileNotFoundError):
+            if os.fstat(handle).st_ino == path.stat().st_ino:
+                return handle
+        os.close(handle)

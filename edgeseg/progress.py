@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
 
@@ -27,6 +28,17 @@ def say(message: str) -> None:
 def warn(message: str) -> None:
     """Prints one warning line."""
     console().print(f"warning: {message}", style="yellow", markup=False)
+
+
+@contextmanager
+def silenced(silent: bool = True) -> Iterator[None]:
+    """Inside, nothing of this module is printed; with ``silent`` False, all is as outside."""
+    before = console().quiet
+    console().quiet = before or silent
+    try:
+        yield
+    finally:
+        console().quiet = before
 
 
 def track(items: Iterable[Item], what: str, total: int | None = None, done: int = 0) -> Iterator[Item]:

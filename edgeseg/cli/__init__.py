@@ -8,7 +8,7 @@ import typer
 
 from edgeseg.cli import cache, data, deployment, models, training, vehicle
 from edgeseg.cli.demo import demo
-from edgeseg.errors import EdgesegError, MissingDependencyError
+from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -47,6 +47,8 @@ def main() -> None:
         if stop.code == INTERRUPTED:
             typer.echo("interrupted; a command that has --resume goes on from here with it", err=True)
         raise
+    except AlreadyTold as error:
+        sys.exit(error.exit_code)
     except EdgesegError as error:
         _stop(str(error), error.exit_code)
     except ModuleNotFoundError as error:
@@ -58,6 +60,7 @@ def main() -> None:
 
 _EXTRA_OF = {
     "torch": "train",
+    "lightning_fabric": "train",
     "torchvision": "train",
     "safetensors": "train",
     "onnx": "train",

@@ -67,8 +67,10 @@ def train(
     from edgeseg.config import resolve
 
     options = _options(network, data, val, init, backbone_weights, size, epochs, batch_size, learning_rate, seed)
-    settings = resolve(students.TrainSettings, config, overrides or (), options | {"unlabeled": unlabeled})
-    _report(students.train(settings, out, resume=resume), as_json)
+    with students.one_voice():
+        settings = resolve(students.TrainSettings, config, overrides or (), options | {"unlabeled": unlabeled})
+        result = students.train(settings, out, resume=resume)
+    _report(result, as_json)
 
 
 def distill(
@@ -108,8 +110,10 @@ def distill(
     options = _options(network, data, val, init, backbone_weights, size, epochs, batch_size, learning_rate, seed)
     options |= {"cache": cache, "student_temperature": student_temperature, "kl_weight": kl_weight}
     options |= {"unlabeled": unlabeled, "unlabeled_cache": unlabeled_cache}
-    settings = resolve(students.DistillSettings, config, overrides or (), options)
-    _report(students.distill(settings, out, resume=resume), as_json)
+    with students.one_voice():
+        settings = resolve(students.DistillSettings, config, overrides or (), options)
+        result = students.distill(settings, out, resume=resume)
+    _report(result, as_json)
 
 
 def _options(
@@ -141,6 +145,10 @@ def _options(
 
 
 def _report(result: TrainResult, as_json: bool) -> None:
+    from edgeseg import students
+
+    if not students.leads():
+        return
     if as_json:
         print_json(result.to_dict())
     else:

@@ -14,12 +14,14 @@ from edgeseg.preprocess import Preprocess
 from edgeseg.progress import say, warn
 from edgeseg.students.batches import DecodedFrames
 from edgeseg.students.compiling import forward_of
+from edgeseg.students.distribution import ALONE, Distribution
 from edgeseg.students.ema import MovingAverage
-from edgeseg.students.hardware import choose
+from edgeseg.students.hardware import Hardware
 from edgeseg.students.loop import Learner
 from edgeseg.students.losses import CrossEntropy, KLWeight, Objective, registry
 from edgeseg.students.optimizer import build_optimizer
 from edgeseg.students.settings import DistillSettings, TrainSettings
+from edgeseg.students.shared_batch_norm import share_batch_norms
 from edgeseg.students.weighting import class_weights
 
 
@@ -47,29 +49,39 @@ def build_net(settings: TrainSettings, class_map: ClassMap, preprocess: Preproce
     return net
 
 
-def build_learner(settings: TrainSettings, net: SegmentationNet, frames: DecodedFrames) -> Learner:
-    """Makes everything that an epoch needs, on the device that the settings name.
+def build_learner(
+    settings: TrainSettings,
+    net: SegmentationNet,
+    frames: DecodedFrames,
+    hardware: Hardware,
+    together: Distribution = ALONE,
+) -> Learner:
+    """Makes everything that an epoch needs.
 
     Args:
         settings: Of the training.
         net: The network.
         frames: Training samples, whose labels give the class weights.
+        hardware: Where it runs.
+        together: The processes that share the batches.
 
     Raises:
-        ConfigError: The device is not there, or the loss on soft labels has no such option.
+        ConfigError: The loss on soft labels has no such option.
         DataError: No pixel is labeled, but class weights are asked for.
     """
-    hardware = choose(settings)
     net.to(hardware.device).to(memory_format=hardware.memory_format)
+    if together.world > 1:
+        share_batch_norms(net, hardware.device)
     return Learner(
         settings=settings,
         hardware=hardware,
         net=net,
-        forward=forward_of(net, settings.compile),
+        forward=forward_of(net, settings.compile, together.wrap),
         objective=_objective(settings, net, frames).to(hardware.device),
         optimizer=build_optimizer(settings.optimizer, net),
         scaler=GradScaler(hardware.device.type, enabled=hardware.needs_scaling),
         average=MovingAverage(net, settings.ema_decay) if settings.ema_decay else None,
+        together=together,
     )
 
 

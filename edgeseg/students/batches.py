@@ -194,6 +194,7 @@ class EpochBatches(Sampler[list[SampleKey | UnlabeledKey]]):
         batch_size: Samples a batch.
         seed: Of the training.
         unlabeled: (epoch, iteration of the whole training) → keys of unlabeled samples that are added; or None.
+        rank, world: Of this process among those that split each batch, which must divide both its parts.
     """
 
     def __init__(
@@ -202,9 +203,12 @@ class EpochBatches(Sampler[list[SampleKey | UnlabeledKey]]):
         batch_size: int,
         seed: int,
         unlabeled: Callable[[int, int], list[UnlabeledKey]] | None = None,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.samples, self.batch_size, self.seed = samples, min(batch_size, samples), seed
         self.unlabeled = unlabeled
+        self.rank, self.world = rank, world
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -217,7 +221,7 @@ class EpochBatches(Sampler[list[SampleKey | UnlabeledKey]]):
             start = number * self.batch_size
             labeled = [(self.epoch, index) for index in order[start : start + self.batch_size]]
             added = self.unlabeled(self.epoch, self.epoch * len(self) + number) if self.unlabeled else []
-            yield [*labeled, *added]
+            yield [*labeled[self.rank :: self.world], *added[self.rank :: self.world]]
 
 
 def make_loader(samples: TrainingSamples, batches: EpochBatches, workers: int | None, pin: bool) -> DataLoader[Loaded]:

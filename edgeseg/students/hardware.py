@@ -42,13 +42,18 @@ class Hardware:
         return self.dtype is torch.float16
 
 
-def choose(settings: TrainSettings) -> Hardware:
+def choose(settings: TrainSettings, local_rank: int | None = None) -> Hardware:
     """Resolves ``device``, ``precision`` and ``channels_last``.
 
+    Args:
+        settings: Of the training.
+        local_rank: Number of this process on its machine where several train together: ``cuda`` is then the device
+            of that number.
+
     Raises:
-        ConfigError: The device is not there.
+        ConfigError: The device is not there, or is named for several processes.
     """
-    device = _device(settings.device)
+    device = _device(settings.device, local_rank)
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     dtype = named[settings.precision] if settings.precision != "auto" else _fast_dtype(device)
     channels_last = settings.channels_last
@@ -69,15 +74,22 @@ def computing_threads(number: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _device(name: str) -> torch.device:
+def _device(name: str, local_rank: int | None) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if local_rank is not None and name.startswith("cuda:"):
+        raise ConfigError(f"device {name!r} is one, and several processes train; let device=cuda give each its own")
+    if local_rank is not None and name == "cuda":
+        name = f"cuda:{local_rank}"
     try:
         device = torch.device(name)
     except RuntimeError:
         raise ConfigError(f"device must be auto, cpu, cuda or cuda:N, got {name!r}") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ConfigError(f"device {name!r}: this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu")
+        raise ConfigError(
+            f"device {name!r}: this machine has {torch.cuda.device_count()} CUDA devices; use device=cpu"
+            + ("" if local_rank is None else ", or start no more processes on it than it has devices")
+        )
     return device
 
 

@@ -18,10 +18,12 @@ from edgeseg.nets.base import SegmentationNet
 from edgeseg.progress import track
 from edgeseg.students.batches import Batch, Loaded, batches_of
 from edgeseg.students.compiling import Forward
+from edgeseg.students.distribution import ALONE, Distribution
 from edgeseg.students.ema import MovingAverage
 from edgeseg.students.hardware import Hardware
 from edgeseg.students.losses import Objective
 from edgeseg.students.optimizer import set_rate
+from edgeseg.students.reduction import average_over_processes
 from edgeseg.students.schedule import rate_factor
 from edgeseg.students.semi.supervision import SemiSupervision
 from edgeseg.students.settings import TrainSettings
@@ -39,6 +41,7 @@ class Learner:
         objective: What is minimised.
         optimizer, scaler, average: The optimiser, the fp16 loss scale, the moving average or None.
         semi: What is done with unlabeled samples, or None.
+        together: The processes that share the batches; figures are those of all.
     """
 
     settings: TrainSettings
@@ -50,6 +53,7 @@ class Learner:
     scaler: GradScaler
     average: MovingAverage | None
     semi: SemiSupervision | None = None
+    together: Distribution = ALONE
 
     @property
     def result(self) -> torch.nn.Module:
@@ -88,7 +92,7 @@ class Learner:
                 self.average.update(iteration)
             if self.semi:
                 self.semi.update(iteration)
-            images += len(batch.sample_ids)
+            images += len(batch.sample_ids) * self.together.world
         figures = {**self.objective.figures(watch.means()), **(self.semi.figures() if self.semi else {})}
         return {**figures, "learning_rate": rate, "images_per_s": images / (time.perf_counter() - started)}
 
@@ -143,8 +147,9 @@ class _LossWatch:
         self._count += 1
 
     def means(self) -> dict[str, float]:
+        """Of all processes."""
         self._check()
-        return {name: float(value) / self._count for name, value in self._sums.items()}
+        return {name: float(average_over_processes(value)) / self._count for name, value in self._sums.items()}
 
     def _check(self) -> None:
         if self._pending is None:

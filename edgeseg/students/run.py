@@ -58,11 +58,21 @@ class Run:
     def finish(self) -> None:
         """Trains the epochs that are left."""
         settings = self.learner.settings
-        batches = EpochBatches(len(self.samples.frames), settings.batch_size, settings.seed, self.unlabeled)
+        together = self.learner.together
+        batches = EpochBatches(
+            len(self.samples.frames),
+            settings.batch_size,
+            settings.seed,
+            self.unlabeled,
+            together.rank,
+            together.world,
+        )
         loader = make_loader(self.samples, batches, settings.workers, pin=self.learner.hardware.device.type == "cuda")
         for epoch in range(self.state.epoch, settings.epochs):
             batches.epoch = epoch
-            torch.manual_seed(augment.seed_of(settings.seed, epoch, "network"))  # dropout, the same after a resumption
+            # Dropout: the same after a resumption, another in each process.
+            own = (together.rank,) if together.rank else ()
+            torch.manual_seed(augment.seed_of(settings.seed, epoch, "network", *own))
             self._close_epoch(epoch, self.learner.run_epoch(loader, epoch))
 
     def restore(self) -> None:
@@ -77,7 +87,8 @@ class Run:
             learner.average.net.load_state_dict(state.ema)
         if learner.semi is not None and learner.semi.teacher is not None and state.teacher is not None:
             learner.semi.teacher.net.load_state_dict(state.teacher)
-        self.folder.write_metrics(state.history)
+        if learner.together.leads:
+            self.folder.write_metrics(state.history)
 
     def _close_epoch(self, epoch: int, figures: dict[str, Any]) -> None:
         """Validates and writes; the state comes last, so that a run killed in between repeats this epoch."""
@@ -87,12 +98,17 @@ class Run:
         better = miou is not None and (self.state.best_miou is None or miou > self.state.best_miou)
         if better:
             self.state.best_miou = miou
-        if better or self.val_frames is None:
+        self.state.epoch = epoch + 1
+        if self.learner.together.leads:
+            self._write(info, best=better or self.val_frames is None)
+            self._tell()
+
+    def _write(self, info: ModelInfo, best: bool) -> None:
+        if best:
             save_checkpoint(self.folder.best, self.learner.result, info)
         save_checkpoint(self.folder.last, self.learner.result, info)
         self.folder.write_metrics(self.state.history)
-        self._write_state(epoch + 1)
-        self._tell()
+        self._write_state()
 
     def _validate(self, epoch: int) -> float | None:
         settings = self.learner.settings
@@ -100,11 +116,11 @@ class Run:
         if self.val_frames is None or not due:
             return None
         net = self.learner.result.eval()
-        return validate(net, self.val_frames, self.samples.preprocess, self.learner.hardware).miou()
-
-    def _write_state(self, epochs: int) -> None:
         learner = self.learner
-        self.state.epoch = epochs
+        return validate(net, self.val_frames, self.samples.preprocess, learner.hardware, learner.together).miou()
+
+    def _write_state(self) -> None:
+        learner = self.learner
         self.state.net = learner.net.state_dict()
         self.state.ema = learner.average.net.state_dict() if learner.average else None
         teacher = learner.semi.teacher if learner.semi else None

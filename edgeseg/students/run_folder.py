@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from edgeseg.errors import ConfigError, OutputError, TrainingError
-from edgeseg.files import atomic_path, write_atomic
+from edgeseg.files import atomic_path, locked, write_atomic
 
 FREE_SETTINGS = ("workers", "memory_mb", "threads", "compile")
 """Settings without influence on the result but for rounding, which may differ when a run goes on."""
@@ -57,6 +58,24 @@ class RunFolder:
         self.path = path
         self.best, self.last = path / "best.edgeseg", path / "last.edgeseg"
         self.metrics, self.config, self.state = path / "metrics.jsonl", path / "config.yaml", path / "state.pt"
+
+    @contextmanager
+    def claimed(self, resume: bool) -> Iterator[None]:
+        """Keeps the folder for this process's run alone.
+
+        Args:
+            resume: Whether a run in it may be gone on with.
+
+        Raises:
+            OutputError: Another process trains there, or the folder holds a run but ``resume`` is False.
+        """
+        busy = f"{self.path}: another process trains in this folder; wait for it, or name another --out"
+        with locked(self.path, busy):
+            if resume:
+                self.sweep()
+            else:
+                self.require_free()
+            yield
 
     def require_free(self) -> None:
         """Refuses a folder with the results of a run.

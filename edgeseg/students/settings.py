@@ -40,7 +40,7 @@ class TrainSettings:
         backbone_weights: File of published backbone weights, or ``published`` to download them.
         height, width: Network input in pixels; None is the size of the first frame.
         preprocess: Normalisation and fitting.
-        batch_size: Samples an iteration.
+        batch_size: Samples an iteration, of all processes together.
         epochs: Passes over the training samples.
         optimizer, schedule, loss, augment: See their groups.
         ema_decay: Of the exponential moving average of weights and batch-norm statistics that is validated and
@@ -48,8 +48,9 @@ class TrainSettings:
         precision: ``auto`` is bf16 or fp16 on CUDA, bf16 on processors that are faster with it, else fp32.
         channels_last: Memory layout; None is channels last, but for fp32 on CUDA.
         seed: Of everything random.
-        workers: Processes that read samples; None is min(2, processors - 1), 0 reads in the main process.
-        memory_mb: Most memory for decoded frames, so that none is decoded twice.
+        workers: Processes that read samples, for each that trains; None is min(2, processors - 1), 0 reads in the
+            training process.
+        memory_mb: Most memory for decoded frames, so that none is decoded twice; of each process that trains.
         evaluate_every: Epochs between validations; the last epoch is always validated.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Of the computation on a processor; None is torch's own choice, as many as there are processors.

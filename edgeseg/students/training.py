@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from edgeseg import config, datasets, softlabels
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.students.assembly import build_learner, build_net
 from edgeseg.students.batches import DecodedFrames, TrainingSamples, WindowReader
-from edgeseg.students.hardware import computing_threads
+from edgeseg.students.distribution import Distribution, joined, local_rank
+from edgeseg.students.hardware import Hardware, choose, computing_threads
 from edgeseg.students.run import Run
 from edgeseg.students.run_folder import RunFolder, RunState
 from edgeseg.students.semi.assembly import build_samples, build_stream, build_supervision
@@ -47,6 +50,9 @@ def train(settings: TrainSettings, out: Path, resume: bool = False) -> TrainResu
     Writes ``best.edgeseg``, ``last.edgeseg``, ``metrics.jsonl``, ``config.yaml`` and, after each epoch, the state
     from which ``resume`` goes on to the same result as if the run had never been interrupted.
 
+    Started by ``torchrun``, the processes share every batch and the validation, and the first one writes. But for
+    dropout and rounding the result is that of one process.
+
     Args:
         settings: What to train and how.
         out: Folder of the run.
@@ -56,12 +62,12 @@ def train(settings: TrainSettings, out: Path, resume: bool = False) -> TrainResu
         ConfigError: A setting cannot be used, or differs from those of the run to be resumed.
         DataError: The dataset cannot be used.
         ModelError: ``init`` or ``backbone_weights`` does not fit.
-        OutputError: ``out`` holds a run, or cannot be written.
+        OutputError: ``out`` holds a run, another process trains there, or it cannot be written.
         TrainingError: The loss is not finite, or memory does not suffice.
     """
-    folder = _folder(out, resume)
-    sources = open_sources(settings, uses_labels=True)
-    return _run(settings, folder, sources, resume, open_unlabeled(settings, sources))
+    with _begun(settings, out, resume) as start:
+        sources = open_sources(settings, uses_labels=True)
+        return _run(settings, start, sources, open_unlabeled(settings, sources))
 
 
 def distill(settings: DistillSettings, out: Path, resume: bool = False) -> TrainResult:
@@ -75,53 +81,76 @@ def distill(settings: DistillSettings, out: Path, resume: bool = False) -> Train
         OutputError: See ``train``.
         TrainingError: See ``train``.
     """
-    folder = _folder(out, resume)
-    cache = softlabels.open(settings.cache)
-    sources = open_sources(settings, settings.needs_labels)
-    softlabels.require_fit(cache, sources.train)
-    unlabeled = open_unlabeled(settings, sources, cache)
-    return _run(settings, folder, sources, resume, unlabeled, cache.window, {"soft_labels": cache.info.fingerprint})
+    with _begun(settings, out, resume) as start:
+        cache = softlabels.open(settings.cache)
+        sources = open_sources(settings, settings.needs_labels)
+        softlabels.require_fit(cache, sources.train)
+        unlabeled = open_unlabeled(settings, sources, cache)
+        return _run(settings, start, sources, unlabeled, cache.window, {"soft_labels": cache.info.fingerprint})
 
 
-def _folder(out: Path, resume: bool) -> RunFolder:
-    folder = RunFolder(out)
-    if resume:
-        folder.sweep()
-    else:
-        folder.require_free()
-    return folder
+@dataclass(frozen=True)
+class _Begun:
+    folder: RunFolder
+    resume: bool
+    hardware: Hardware
+    together: Distribution
+
+
+@contextmanager
+def _begun(settings: TrainSettings, out: Path, resume: bool) -> Iterator[_Begun]:
+    hardware, folder = choose(settings, local_rank()), RunFolder(out)
+    with (
+        computing_threads(settings.threads),
+        joined(hardware.device) as together,
+        folder.claimed(resume) if together.leads else nullcontext(),
+    ):
+        yield _Begun(folder, resume, hardware, together)
 
 
 def _run(
     settings: TrainSettings,
-    folder: RunFolder,
+    begun: _Begun,
     sources: Sources,
-    resume: bool,
     unlabeled: Unlabeled | None,
     soft_window: WindowReader | None = None,
     extra: dict[str, Any] | None = None,
 ) -> TrainResult:
-    sources.require_usable()
-    if unlabeled:
-        datasets.require_usable(unlabeled.dataset, labels=False)
+    folder, together = begun.folder, begun.together
+    _require_usable(settings, together, sources, unlabeled)
     settings = _with_size(settings, sources)
     info = _model_info(settings, sources, {**(extra or {}), **(unlabeled.facts if unlabeled else {})})
     start = RunState({**info.training, **info.extra}, info.data_digest)
-    defaults = config.plain_defaults(settings)
-    saved = folder.read_state(start.settings, start.data_digest, defaults) if resume else None
+    saved = together.of_leader(lambda: _saved(settings, folder, start)) if begun.resume else None
     net = build_net(settings, info.class_map, info.preprocess, fresh=saved is None)
-    config.write(settings, folder.config)
+    if together.leads:
+        config.write(settings, folder.config)
     frames = DecodedFrames(sources.train, settings.memory_mb, sources.uses_labels)
     samples = TrainingSamples(frames, info.preprocess, settings.augment, settings.seed, soft_window)
-    learner = build_learner(settings, net, frames)
+    learner = build_learner(settings, net, frames, begun.hardware, together)
     run = Run(learner, folder, saved or start, info, samples, _val_frames(settings, sources, frames))
     if unlabeled:
         _add_unlabeled(run, unlabeled)
     if saved:
         run.restore()
-    with computing_threads(settings.threads):
-        run.finish()
+    run.finish()
     return TrainResult(folder.best, folder.last, run.state.epoch, run.state.best_miou)
+
+
+def _saved(settings: TrainSettings, folder: RunFolder, start: RunState) -> RunState | None:
+    return folder.read_state(start.settings, start.data_digest, config.plain_defaults(settings))
+
+
+def _require_usable(
+    settings: TrainSettings, together: Distribution, sources: Sources, unlabeled: Unlabeled | None
+) -> None:
+    together.require_share("batch_size", min(settings.batch_size, len(sources.train)))
+    if unlabeled:
+        together.require_share("semi.batch_size", settings.semi.samples(settings.batch_size, together.world))
+    if together.leads:
+        sources.require_usable()
+        if unlabeled:
+            datasets.require_usable(unlabeled.dataset, labels=False)
 
 
 def _add_unlabeled(run: Run, unlabeled: Unlabeled) -> None:

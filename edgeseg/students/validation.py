@@ -9,11 +9,19 @@ from torch.nn import functional
 from edgeseg.metrics import ConfusionMatrix
 from edgeseg.preprocess import Placement, Preprocess, overlap
 from edgeseg.students.batches import DecodedFrames
+from edgeseg.students.distribution import ALONE, Distribution
 from edgeseg.students.hardware import Hardware
+from edgeseg.students.reduction import sum_over_processes
 
 
 @torch.inference_mode()
-def validate(net: nn.Module, frames: DecodedFrames, preprocess: Preprocess, hardware: Hardware) -> ConfusionMatrix:
+def validate(
+    net: nn.Module,
+    frames: DecodedFrames,
+    preprocess: Preprocess,
+    hardware: Hardware,
+    together: Distribution = ALONE,
+) -> ConfusionMatrix:
     """Predicts every frame in float32, as the exported model will, and counts.
 
     Args:
@@ -21,17 +29,20 @@ def validate(net: nn.Module, frames: DecodedFrames, preprocess: Preprocess, hard
         frames: Labeled frames.
         preprocess: The network's input.
         hardware: Device and memory layout.
+        together: The processes that share the frames.
 
     Returns:
         Counts over all frames at label size.
     """
     confusion = ConfusionMatrix(frames.dataset.class_map.num_classes)
-    for index in range(len(frames)):
+    for index in range(together.rank, len(frames), together.world):
         image, label = frames[index]
         planes = torch.from_numpy(preprocess.apply(image.permute(1, 2, 0).numpy()))[None]
         images = planes.to(hardware.device, memory_format=hardware.memory_format)
         prediction = logits_at_frame(net(images), preprocess, label.shape[0], label.shape[1]).argmax(1)
         confusion.update(label.numpy(), prediction[0].to(torch.uint8).cpu().numpy())
+    counts = sum_over_processes(torch.from_numpy(confusion.counts).to(hardware.device))
+    confusion.counts = counts.cpu().numpy()
     return confusion
 
 

@@ -98,6 +98,14 @@ def test_last_incomplete_batch_is_dropped_unless_it_is_the_only_one() -> None:
     assert sorted(index for _, index in next(iter(EpochBatches(2, 8, seed=0)))) == [0, 1]
 
 
+def test_processes_split_each_batch() -> None:
+    whole = list(EpochBatches(13, 6, seed=0))
+    parts = [list(EpochBatches(13, 6, seed=0, rank=rank, world=3)) for rank in range(3)]
+    for number, batch in enumerate(whole):
+        assert [len(part[number]) for part in parts] == [2, 2, 2]
+        assert sorted(key for part in parts for key in part[number]) == sorted(batch)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_error_of_a_loader_process_arrives_as_it_was(camvid: str, workers: int) -> None:
     dataset = Counting(datasets.open(f"{camvid}#train"))

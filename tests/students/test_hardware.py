@@ -55,3 +55,14 @@ def test_threads_hold_inside_alone() -> None:
     assert torch.get_num_threads() == before
     with hardware.computing_threads(None):
         assert torch.get_num_threads() == before
+
+
+def test_each_of_several_processes_takes_its_own_gpu(train_settings: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert str(hardware.choose(train_settings(device="auto", precision="fp32"), 1).device) == "cuda:1"
+    assert str(hardware.choose(train_settings(device="cpu"), 1).device) == "cpu"
+    with pytest.raises(ConfigError, match=r"'cuda:2': this machine has 2 CUDA devices.*no more processes"):
+        hardware.choose(train_settings(device="cuda"), 2)
+    with pytest.raises(ConfigError, match=r"device 'cuda:0' is one, and several processes train"):
+        hardware.choose(train_settings(device="cuda:0"), 1)

@@ -25,6 +25,7 @@ from edgeseg.students import TrainSettings, train
 from edgeseg.students.batches import DecodedFrames
 from edgeseg.students.groups import OptimizerSettings
 from edgeseg.students.hardware import choose
+from edgeseg.students.run_folder import RunFolder
 from edgeseg.students.validation import validate
 
 Make = Callable[..., TrainSettings]
@@ -120,8 +121,6 @@ def test_interrupted_run_resumes_to_the_same_bytes(
 
 
 def _interrupt_after_writing_checkpoints(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
-    from edgeseg.students.run_folder import RunFolder
-
     write = RunFolder.write_state
 
     def interrupted(self: RunFolder, state: Any) -> None:
@@ -215,6 +214,14 @@ def test_folder_with_a_run_is_not_overwritten(train_settings: Make, tmp_path: Pa
     train(settings, tmp_path / "run")
     with pytest.raises(OutputError, match=r"holds a run .*--resume"):
         train(settings, tmp_path / "run")
+
+
+def test_folder_where_another_process_trains_is_left_alone(train_settings: Make, tmp_path: Path) -> None:
+    with (
+        RunFolder(tmp_path / "run").claimed(resume=False),
+        pytest.raises(OutputError, match=r"run: another process trains in this folder; wait for it, or name another"),
+    ):
+        train(train_settings(), tmp_path / "run", resume=True)
 
 
 def test_unwritable_output_is_named(train_settings: Make, tmp_path: Path) -> None:

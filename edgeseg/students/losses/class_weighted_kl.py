@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from edgeseg.errors import ConfigError
 from edgeseg.students.losses.soft_label_loss import SoftLabelLoss, Targets
+from edgeseg.students.reduction import shared_mean
 
 
 class ClassWeightedKL(SoftLabelLoss):
@@ -43,4 +44,4 @@ class ClassWeightedKL(SoftLabelLoss):
         log_student = functional.log_softmax(logits, dim=1)
         log_teacher = teacher.clamp_min(torch.finfo(torch.float32).tiny).log()
         shares = teacher * (log_teacher - log_student) - teacher + log_student.exp()
-        return (weights * shares).sum() / (weights * teacher).sum().clamp_min(1e-12)
+        return shared_mean((weights * shares).sum(), (weights * teacher).sum(), least=1e-12)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseg.classes import IGNORE_INDEX
+from edgeseg.students.reduction import shared_mean
 
 OhemKind = Literal["off", "share", "threshold"]
 
@@ -18,7 +19,8 @@ class CrossEntropy(nn.Module):
 
     With hard example mining both sums run over the kept pixels alone (Shrivastava et al., "Training
     Region-based Object Detectors with Online Hard Example Mining", CVPR 2016, applied per pixel). A pixel is
-    hard if its true class has a low probability; class weights play no part in the choice.
+    hard if its true class has a low probability; class weights play no part in the choice. Where several processes
+    train, both sums run over the batch of all, but each process chooses among its own pixels.
 
     Args:
         class_weights: (C,) float32, or None for equal weights.
@@ -65,7 +67,7 @@ class CrossEntropy(nn.Module):
             reduction="sum",
             label_smoothing=self.label_smoothing,
         )
-        return total / self._weight_of(target).clamp_min(1e-12)
+        return shared_mean(total, self._weight_of(target), least=1e-12)
 
     def _weight_of(self, target: Tensor) -> Tensor:
         valid = target != IGNORE_INDEX

@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from edgeseg.students.reduction import average_over_processes
+
 Schedule = Literal["constant", "linear", "cosine"]
 AVERAGED_ITERATIONS = 20
 """Iterations that the means of ``auto`` look back: enough against the noise of batches, few enough to keep up."""
@@ -70,19 +72,10 @@ class KLWeight(nn.Module):
         return self.factor * (self.ratio * self.mean_ce / self.mean_kl.clamp_min(1e-12)).clamp_max(MOST)
 
     def _take_in(self, terms: Tensor) -> None:
-        terms = _mean_over_processes(terms)
+        terms = average_over_processes(terms)  # the same λ in all
         usable = (terms.isfinite() & (terms > 0)).all()
         self.updates += usable
         rate = usable / self.updates.clamp(1, AVERAGED_ITERATIONS)
         terms = terms.nan_to_num(0.0, 0.0, 0.0)
         self.mean_ce.lerp_(terms[0], rate)
         self.mean_kl.lerp_(terms[1], rate)
-
-
-def _mean_over_processes(terms: Tensor) -> Tensor:
-    """The same λ in every process of a distributed training."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return terms
-    terms = terms / torch.distributed.get_world_size()
-    torch.distributed.all_reduce(terms)
-    return terms

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from edgeseg.students.reduction import shared_mean
+
 SMALLEST = 1e-6
 """Soft labels are raised to this before their logarithm is taken, where an exact zero would be infinite."""
 
@@ -80,8 +82,8 @@ class SoftLabelLoss(nn.Module):
 
 
 def mean_over_counted(per_pixel: Tensor, counted: Tensor) -> Tensor:
-    """Mean of (N, h, w) values over the pixels that count; 0 where there are none."""
-    return per_pixel.mul(counted).sum() / counted.sum().clamp_min(1)
+    """Mean of (N, h, w) values over the pixels that count; 0 where there are none. See ``shared_mean``."""
+    return shared_mean(per_pixel.mul(counted).sum(), counted.sum())
 
 
 def mean_over_images(per_image: Tensor, targets: Targets) -> Tensor:

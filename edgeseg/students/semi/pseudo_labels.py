@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from edgeseg.classes import IGNORE_INDEX
 from edgeseg.students.compiling import Forward
+from edgeseg.students.reduction import shared_mean
 
 
 @dataclass(frozen=True)
@@ -76,4 +77,4 @@ def pseudo_label_loss(logits: Tensor, target: PseudoLabels, threshold: float | N
     )
     if threshold is not None:
         cross_entropy = cross_entropy * target.confidence * sure_share(target, threshold)[:, None, None]
-    return cross_entropy.sum() / (target.labels != IGNORE_INDEX).sum().clamp_min(1)
+    return shared_mean(cross_entropy.sum(), (target.labels != IGNORE_INDEX).sum())

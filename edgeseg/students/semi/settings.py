@@ -75,14 +75,14 @@ class SemiSettings:
             )
         return self.start_epoch
 
-    def samples(self, labeled: int) -> int:
-        """Unlabeled samples an iteration beside ``labeled`` labeled ones.
+    def samples(self, labeled: int, processes: int = 1) -> int:
+        """Unlabeled samples an iteration beside ``labeled`` labeled ones, of all processes that train together.
 
         Raises:
             ConfigError: One alone has no other to be mixed with.
         """
         count = self.batch_size or labeled
-        if self.classmix == "plain" and self.weight and count < 2:
+        if self.classmix == "plain" and self.weight and count < 2 * processes:
             raise ConfigError(
                 "semi.classmix=plain mixes the unlabeled images of a batch, but a batch has one; set semi.batch_size "
                 "to 2 or more, or semi.classmix to balanced or off"

@@ -13,6 +13,7 @@ from edgeseg.students.augment import seed_of
 from edgeseg.students.compiling import forward_of
 from edgeseg.students.ema import MovingAverage
 from edgeseg.students.hardware import Hardware
+from edgeseg.students.reduction import shared_mean, sum_over_processes
 from edgeseg.students.semi import classmix, pseudo_labels
 from edgeseg.students.semi.pseudo_labels import PseudoLabels
 from edgeseg.students.semi.settings import SemiSettings
@@ -110,7 +111,7 @@ class SemiSupervision:
 
     def figures(self) -> dict[str, Any]:
         """``pasted``: class → images on which it was pasted since the last call; nothing where none is pasted."""
-        counts = dict(zip(self.class_names, self._pasted.tolist(), strict=True))
+        counts = dict(zip(self.class_names, sum_over_processes(self._pasted).tolist(), strict=True))
         self._pasted.zero_()
         return {} if self.settings.classmix == "off" or not self.settings.weight else {"pasted": counts}
 
@@ -125,9 +126,9 @@ class SemiSupervision:
                 self.net.train()
 
     def _tell(self, target: PseudoLabels) -> Terms:
-        counted = (target.labels != IGNORE_INDEX).sum().clamp_min(1)
-        sure = (target.confidence >= self.settings.threshold).sum() / counted
-        return {"confidence": target.confidence.sum() / counted, "sure": sure}
+        counted = (target.labels != IGNORE_INDEX).sum()
+        sure = (target.confidence >= self.settings.threshold).sum()
+        return {"confidence": shared_mean(target.confidence.sum(), counted), "sure": shared_mean(sure, counted)}
 
     def _with_pasted(self, task: Task, pasted: Tensor) -> Task:
         assert task.target is not None
