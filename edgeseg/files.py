@@ -110,14 +110,29 @@ def locked(folder: Path, busy: str) -> Iterator[None]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         handle = _lock(path, busy)
+    _HELD.add(handle)
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
+        _HELD.discard(handle)
         os.close(handle)
         if is_new:
             with suppress(OSError):
                 folder.rmdir()
+
+
+_HELD: set[int] = set()
+
+
+def _let_go() -> None:
+    for handle in _HELD:
+        os.close(handle)
+    _HELD.clear()
+
+
+# A forked child, such as a loader process, would keep the folder after its parent was killed.
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _lock(path: Path, busy: str) -> int:

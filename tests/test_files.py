@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,25 @@ def test_folder_that_was_made_for_nothing_is_removed_again(tmp_path: Path) -> No
     with locked(tmp_path / "old", "busy"):
         pass
     assert (tmp_path / "old").exists()
+
+
+def test_child_of_a_killed_process_does_not_keep_the_folder(tmp_path: Path) -> None:
+    code = f'''
+import os, signal, sys
+from pathlib import Path
+from edgeseg.files import locked
+with locked(Path({str(tmp_path)!r}), "busy"):
+    if os.fork():
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+    os._exit(0)
+'''
+    root = Path(__file__).parents[1]
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, cwd=root) as process:
+        assert process.wait(60) == -signal.SIGKILL
+        assert (tmp_path / ".lock").exists()
+        with locked(tmp_path, "busy"):
+            pass
 
 
 def test_lock_file_of_a_killed_process_keeps_nobody_out(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ main()
 
 def test_two_processes_distill_as_one_and_have_one_network(settings: dict[str, Any], tmp_path: Path) -> None:
     _write_cache(tmp_path / "cache", datasets.open(settings["data"]))
-    whole = DistillSettings(**settings, cache=tmp_path / "cache", kl_weight=0.5)
+    whole = DistillSettings(**settings, cache=tmp_path / "cache", kl_weight="auto")
     distill(whole, tmp_path / "alone")
     (tmp_path / "digests.py").write_text(DIGESTS)
     _run_together([str(tmp_path / "digests.py"), "distill"], whole, tmp_path / "together")
