@@ -33,7 +33,7 @@ def test_folder_that_was_made_for_nothing_is_removed_again(tmp_path: Path) -> No
 
 
 def test_child_of_a_killed_process_does_not_keep_the_folder(tmp_path: Path) -> None:
-    code = f'''
+    code = f"""
 import os, signal, sys
 from pathlib import Path
 from edgeseg.files import locked
@@ -42,7 +42,7 @@ with locked(Path({str(tmp_path)!r}), "busy"):
         os.kill(os.getpid(), signal.SIGKILL)
     sys.stdin.read()
     os._exit(0)
-'''
+"""
     root = Path(__file__).parents[1]
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, cwd=root) as process:
         assert process.wait(60) == -signal.SIGKILL
