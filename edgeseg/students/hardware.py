@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from edgeseg.errors import ConfigError
+from edgeseg.nets.runner import flush_denormals
 from edgeseg.students.settings import TrainSettings
 
 _FAST_BF16 = ("amx_bf16", "bf16")
@@ -65,10 +66,15 @@ def choose(settings: TrainSettings, local_rank: int | None = None) -> Hardware:
 
 @contextmanager
 def computing_threads(number: int | None) -> Iterator[None]:
-    """Inside, torch computes with so many threads; None leaves their number as it is."""
+    """Inside, torch computes with so many threads, and with denormal numbers as zero.
+
+    Args:
+        number: None leaves the number of threads as it is.
+    """
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(number or before)
+        flush_denormals()
         yield
     finally:
         torch.set_num_threads(before)

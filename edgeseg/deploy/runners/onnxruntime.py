@@ -119,6 +119,8 @@ def _open_session(path: Path, threads: int | None, profile_prefix: Path | None) 
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
+    # Networks that were trained for long hold denormal weights, on which processors are many times slower.
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     if threads is not None:
         options.intra_op_num_threads = threads
     if profile_prefix is not None:
