@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edgeseg.cli import cache, data, deployment, models, training, vehicle
+from edgeseg.cli import cache, data, deployment, models, sweep, training, vehicle
 from edgeseg.cli.demo import demo
 from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
 
@@ -25,6 +25,7 @@ app.command()(demo)
 app.add_typer(data.app, name="data")
 models.register(app)
 training.register(app)
+app.add_typer(sweep.app, name="sweep")
 app.add_typer(cache.app, name="cache")
 deployment.register(app)
 vehicle.register(app)
@@ -64,6 +65,7 @@ _EXTRA_OF = {
     "torchvision": "train",
     "safetensors": "train",
     "onnx": "train",
+    "optuna": "train",
     "onnxruntime": "cpu",
     "matplotlib": "report",
     "jinja2": "report",

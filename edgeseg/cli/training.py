@@ -36,6 +36,7 @@ Epochs = Annotated[int | None, typer.Option("--epochs")]
 Batch = Annotated[int | None, typer.Option("--batch-size")]
 LearningRate = Annotated[float | None, typer.Option("--learning-rate")]
 Seed = Annotated[int | None, typer.Option("--seed")]
+Cache = Annotated[Path | None, typer.Option("--cache", metavar="C", help="Soft labels of 'edgeseg cache build'.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -77,9 +78,7 @@ def distill(
     network: Network,
     out: Out,
     data: Data = None,
-    cache: Annotated[
-        Path | None, typer.Option("--cache", metavar="C", help="Soft labels of 'edgeseg cache build'.")
-    ] = None,
+    cache: Cache = None,
     student_temperature: Annotated[float | None, typer.Option("--student-temperature", metavar="T")] = None,
     kl_weight: Annotated[
         str | None,
