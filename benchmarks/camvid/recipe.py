@@ -8,12 +8,9 @@ from typing import Any
 
 import yaml
 
+from benchmarks.common.files import Files
 from benchmarks.common.steps import Figures, merge
 from edgeseg import config, students, teachers
-from edgeseg.errors import ConfigError
-from edgeseg.nets.importing import import_published
-
-FILE = "file:"
 
 
 @dataclass(frozen=True)
@@ -66,13 +63,13 @@ class Job:
         recipe: What is trained.
         data: CamVid in the SegNet layout.
         out: Folder of the runs.
-        files: Name → file that ``file:NAME`` in the recipe stands for.
+        files: What ``file:NAME`` in the recipe stands for.
     """
 
     recipe: Recipe
     data: Path
     out: Path
-    files: dict[str, Path]
+    files: Files
 
     def spec(self, split: str) -> str:
         """Dataset spec of a split."""
@@ -100,25 +97,8 @@ class Job:
 
     def portable(self, text: str) -> str:
         """The text without this machine's paths."""
-        for name, path in self.files.items():
-            text = text.replace(str(path), f"{FILE}{name}")
-        return text.replace(str(self.data), "CAMVID").replace(str(self.out), "RUN")
+        return self.files.portable(text, self.data)
 
     def _training(self, kind: Any, extra: Figures) -> Any:
         merged = merge(merge(self.recipe.common, {"data": self.spec("train"), "val": "none"}), extra)
-        return config.resolve(kind, options={key: self._resolved(value) for key, value in merged.items()})
-
-    def _resolved(self, value: Any) -> Any:
-        if not isinstance(value, str) or not value.startswith(FILE):
-            return value
-        name = value.removeprefix(FILE)
-        if name not in self.files:
-            raise ConfigError(f"the recipe needs a file: give it with --file {name}=PATH")
-        return str(self._checkpoint(name) if self.files[name].suffix == ".net" else self.files[name])
-
-    def _checkpoint(self, name: str) -> Path:
-        """The published Torch7 ENet as a checkpoint."""
-        imported = self.out / f"{name}.edgeseg"
-        if not imported.exists():
-            import_published(self.files[name], "enet-torch7", imported)
-        return imported
+        return config.resolve(kind, options=self.files.resolved(merged))

@@ -15,12 +15,11 @@ from pathlib import Path
 
 from benchmarks.camvid import results
 from benchmarks.camvid.recipe import Job, read_recipe
+from benchmarks.common import work
+from benchmarks.common.files import Files
 from benchmarks.common.steps import Figures, Step, Steps
-from edgeseg import datasets, students, teachers
-from edgeseg.deploy import benchmark, evaluation
+from edgeseg.deploy import benchmark
 from edgeseg.deploy import export as exporting
-from edgeseg.deploy.runners import open_runner
-from edgeseg.students import DistillSettings
 
 HERE = Path(__file__).parent
 
@@ -41,35 +40,23 @@ def steps(job: Job) -> list[Step]:
 
 def train_teacher(job: Job, name: str) -> Figures:
     """Trains a teacher on labels and evaluates it once, on ``#val``."""
-    folder = job.out / name
-    return evaluate(job, students.train(job.teacher_settings(name), folder, resume=folder.exists()).last)
+    return work.evaluate(work.train(job.teacher_settings(name), job.out / name), job.spec("val"))
 
 
 def build_cache(job: Job) -> Figures:
     """Caches the ensemble's soft labels of ``#train``."""
-    out = job.out / "cache"
-    return teachers.build_cache(job.cache_settings("train"), out, resume=out.exists()).to_dict()
+    return work.build_cache(job.cache_settings("train"), job.out / "cache")
 
 
 def evaluate_ensemble(job: Job) -> Figures:
     """Figures of the ensemble on ``#val``, mixed with the class weights measured on ``#train``."""
     settings = job.cache_settings("val", class_weights=str(job.out / "cache-built.json"))
-    out = job.out / "cache-val"
-    info = teachers.build_cache(settings, out, resume=out.exists())
-    return {**info.gate["ensemble"], "gate": dict(info.gate)}
+    return work.evaluate_ensemble(settings, job.out / "cache-val")
 
 
 def train_cell(job: Job, name: str, seed: int) -> Figures:
     """Trains a student and evaluates it once, on ``#val``."""
-    settings, folder = job.cell_settings(name, seed), job.out / f"{name}-seed{seed}"
-    train = students.distill if isinstance(settings, DistillSettings) else students.train
-    return evaluate(job, train(settings, folder, resume=folder.exists()).last)  # type: ignore[arg-type]
-
-
-def evaluate(job: Job, model: Path) -> Figures:
-    """Figures of a checkpoint on ``#val``."""
-    with open_runner(model) as runner:
-        return evaluation.evaluate(runner, datasets.open(job.spec("val"))).to_dict()
+    return work.evaluate(work.train(job.cell_settings(name, seed), job.out / f"{name}-seed{seed}"), job.spec("val"))
 
 
 def deploy(job: Job, run: str) -> Figures:
@@ -92,8 +79,8 @@ def main() -> None:
     parser.add_argument("--bench", action="store_true", help="measure latencies too, on an otherwise idle machine")
     parser.add_argument("--tables", action="store_true", help="only write the tables of what is there")
     given = parser.parse_args()
-    files = {name: Path(path).resolve() for name, _, path in (text.partition("=") for text in given.file)}
-    job = Job(read_recipe(given.recipe), given.data.resolve(), given.out.resolve(), files)
+    out = given.out.resolve()
+    job = Job(read_recipe(given.recipe), given.data.resolve(), out, Files.parse(given.file, out))
     done = Steps(job.out)
     if not given.tables:
         done.run(steps(job))
