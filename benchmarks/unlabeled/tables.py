@@ -119,7 +119,7 @@ def _page(job: Job, done: Done, found: dict[str, dict[str, Table]], results: Pat
         if rows
     ]
     sections += [
-        page.Section(f"{share}: gains", blocks=(plot,)) for share in found if (plot := _gains(job, done, share))
+        page.Section(f"{share}: head and tail", blocks=(plot,)) for share in found if (plot := _gains(job, done, share))
     ]
     sections += [
         page.Section(f"{share}: pseudo-labels", blocks=plots_)
