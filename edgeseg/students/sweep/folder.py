@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +11,7 @@ import optuna
 
 from edgeseg import config
 from edgeseg.errors import ConfigError, OutputError
-from edgeseg.files import atomic_path, writing
+from edgeseg.files import atomic_path, locked
 from edgeseg.students.run_folder import FREE_SETTINGS, changed
 from edgeseg.students.sweep.settings import SweepSettings
 
@@ -43,15 +41,10 @@ class SweepFolder:
             ConfigError: It holds another sweep; the message lists how it differs.
             OutputError: It holds a sweep and ``resume`` is off, another process works on it, or it cannot be written.
         """
-        with writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            self._take(lock)
+        busy = f"{self.path}: another process runs this sweep; wait for it, or name another --out"
+        with locked(self.path, busy):
             self._settle(settings, resume)
             yield
-        finally:
-            os.close(lock)
 
     def open_study(self) -> optuna.Study:
         """Opens the study; a new one is made whole, so that a killed sweep leaves none that cannot be opened.
@@ -66,14 +59,6 @@ class SweepFolder:
                 storage.remove_session()
                 storage.engine.dispose()
         return optuna.load_study(study_name=STUDY_NAME, storage=f"sqlite:///{self.study}")
-
-    def _take(self, lock: int) -> None:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                f"{self.path}: another process runs this sweep; wait for it, or name another --out"
-            ) from None
 
     def _settle(self, settings: SweepSettings, resume: bool) -> None:
         now = config.to_plain(settings)

@@ -19,7 +19,7 @@ from edgeseg import config, datasets
 from edgeseg.errors import ConfigError, OutputError, TrainingError
 from edgeseg.images import write_png
 from edgeseg.nets.checkpoint import read_info
-from edgeseg.students import TrainResult, TrainSettings, train
+from edgeseg.students import DistillSettings, TrainResult, TrainSettings, train
 from edgeseg.students.sweep import SweepSettings, run, sweep
 from edgeseg.students.sweep.folder import SweepFolder
 
@@ -35,7 +35,7 @@ def test_sweep_writes_what_it_promises(sweep_settings: MakeSweep, tmp_path: Path
     result = sweep(settings, tmp_path / "out")
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {
-        *("best.yaml", "lock", "study.db", "sweep.png", "sweep.yaml"),
+        *("best.yaml", "study.db", "sweep.png", "sweep.yaml"),
         *("trials", "trials.csv", "trials.json", "trials.md"),
     }
     assert len(result.rows) == len(_rows(tmp_path / "out")) == 2
@@ -100,6 +100,23 @@ def test_interrupted_sweep_ends_as_if_it_never_was(
 def _pretended(settings: TrainSettings) -> Any:
     miou = 0.5 - abs(settings.optimizer.learning_rate - 0.02) + 0.01 * settings.ema_decay + 0.001 * settings.seed
     return TrainResult(Path("best"), Path("last"), 1, miou)
+
+
+def test_distillation_s_own_settings_can_be_searched(
+    sweep_settings: MakeSweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[DistillSettings] = []
+
+    def pretended(settings: DistillSettings, out: Path, resume: bool) -> TrainResult:
+        tried.append(settings)
+        return _pretended(settings)
+
+    monkeypatch.setattr(run, "distill", pretended)
+    space = {"cache": ["hot", "cold"], "kl_weight": [0.1, "auto"], "student_temperature": [2.0]}
+    settings = replace(sweep_settings(space=space, sampler="grid", trials=9), method="distill")
+    assert len(sweep(settings, tmp_path / "out").rows) == 4
+    found = {(str(s.cache), s.kl_weight, s.student_temperature) for s in tried}
+    assert found == {(c, w, 2.0) for c in ("hot", "cold") for w in (0.1, "auto")}
 
 
 def test_tpe_looks_where_it_was_good(
