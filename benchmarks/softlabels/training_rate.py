@@ -28,7 +28,7 @@ from edgeseg.nets.checkpoint import save_checkpoint
 from edgeseg.students.assembly import build_learner, build_net
 from edgeseg.students.batches import Batch, DecodedFrames, EpochBatches, TrainingSamples, batches_of, make_loader
 from edgeseg.students.groups import PreprocessSettings
-from edgeseg.students.hardware import computing_threads
+from edgeseg.students.hardware import choose, computing_threads
 from edgeseg.students.loop import Learner
 from edgeseg.teachers.ensemble import combine, soften
 
@@ -119,7 +119,8 @@ def _arm(settings: students.TrainSettings, cache: Path | None, live: bool = Fals
         classes = data.class_map.num_classes
         networks = [nets.build(name, classes, **options).eval() for name, options, _ in TEACHERS.values()]
         loader = Live(loader, networks, torch.ones(len(networks), classes))
-    return build_learner(settings, build_net(settings, data.class_map, preprocess, fresh=True), frames), loader
+    net = build_net(settings, data.class_map, preprocess, fresh=True)
+    return build_learner(settings, net, frames, choose(settings)), loader
 
 
 def main() -> None:

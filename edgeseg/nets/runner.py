@@ -20,8 +20,8 @@ from edgeseg.preprocess import as_batch
 def flush_denormals() -> None:
     """Has the processor take numbers below 1e-38 for zero, in the thread that calls.
 
-    Weight decay leaves thousands of them in a network that was trained for long: the published ENet's training step took
-    four times as long with them.
+    Weight decay leaves thousands of them in a network that was trained for long: the published ENet's training step
+    took four times as long with them.
     """
     torch.set_flush_denormal(True)
 
