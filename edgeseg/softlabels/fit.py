@@ -18,7 +18,7 @@ def require_fit(cache: SoftLabels, dataset: Dataset) -> None:
     problems = [*_class_problems(cache, dataset), *_frame_problems(cache, dataset)]
     if problems:
         raise CacheError(
-            f"{cache.folder}: the cache does not fit {dataset.spec}: {'; '.join(problems)}. "
+            f"{cache.where}: the cache does not fit {dataset.spec}: {'; '.join(problems)}. "
             "Build a cache of this dataset with edgeseg cache build"
         )
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from edgeseg.classes import ClassMap
 from edgeseg.errors import CacheError, ConfigError
-from edgeseg.files import digest_text, write_atomic
+from edgeseg.files import digest_text
+from edgeseg.softlabels.places import Place
 
 FORMAT: Final = "edgeseg-softlabels"
-VERSION: Final = 1
+VERSION: Final = 2
 INFO_NAME: Final = "info.json"
-FRAMES_NAME: Final = "frames"
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class CacheInfo:
         }
 
 
-def write_info(folder: Path, info: CacheInfo) -> None:
+def write_info(place: Place, info: CacheInfo) -> None:
     """Writes ``info.json``; what can be counted on disk is left out.
 
     Raises:
@@ -125,19 +124,24 @@ def write_info(folder: Path, info: CacheInfo) -> None:
         "gate": dict(info.gate),
         "complete": info.complete,
     }
-    write_atomic(folder / INFO_NAME, json.dumps(plain, indent=1) + "\n")
+    place.write(INFO_NAME, (json.dumps(plain, indent=1) + "\n").encode())
 
 
-def read_info(folder: Path) -> CacheInfo:
+def read_info(place: Place) -> CacheInfo:
     """Reads ``info.json``, without counting frames.
 
     Raises:
-        CacheError: The folder is missing, no cache, damaged, or of a newer format.
+        CacheError: The place holds no cache, or a damaged one, or one of another format.
     """
-    path = folder / INFO_NAME
-    plain = _read_plain(folder, path)
+    path = f"{place.name}/{INFO_NAME}"
+    plain = _read_plain(place)
     if plain["version"] > VERSION:
         raise CacheError(f"{path}: cache format {plain['version']} is newer than this edgeseg; update edgeseg")
+    if plain["version"] < VERSION:
+        raise CacheError(
+            f"{path}: cache format {plain['version']} is older than this edgeseg, which reads format {VERSION}; "
+            "build the cache again with edgeseg cache build"
+        )
     try:
         info = CacheInfo(
             class_map=ClassMap.from_dict(plain["class_map"]),
@@ -157,18 +161,17 @@ def read_info(folder: Path) -> CacheInfo:
     return info
 
 
-def _read_plain(folder: Path, path: Path) -> dict[str, Any]:
+def _read_plain(place: Place) -> dict[str, Any]:
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = json.loads(place.read(INFO_NAME).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        reason = f"it has no {INFO_NAME}" if folder.is_dir() else "no such folder"
         raise CacheError(
-            f"{folder}: is not a soft-label cache ({reason}); make one with: edgeseg cache build"
+            f"{place.name}: is not a soft-label cache (it has no {INFO_NAME}); make one with: edgeseg cache build"
         ) from None
     except (OSError, ValueError) as error:
-        raise CacheError(f"{path}: cannot be read ({error}); build the cache again") from None
+        raise CacheError(f"{place.name}/{INFO_NAME}: cannot be read ({error}); build the cache again") from None
     if not isinstance(plain, dict) or plain.get("format") != FORMAT or not isinstance(plain.get("version"), int):
-        raise CacheError(f"{folder}: is not a soft-label cache ({INFO_NAME} is another program's)")
+        raise CacheError(f"{place.name}: is not a soft-label cache ({INFO_NAME} is another program's)")
     return plain
 
 

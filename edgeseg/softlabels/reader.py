@@ -9,32 +9,39 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.softlabels.info import FRAMES_NAME, CacheInfo, read_info
-from edgeseg.softlabels.store import FrameStore
+from edgeseg.softlabels.frames import Frames, Size
+from edgeseg.softlabels.info import CacheInfo, read_info
+from edgeseg.softlabels.places import place_of
 
 
 class SoftLabels(Mapping[str, NDArray[np.float32]]):
-    """Sample id → soft labels (C, H, W) float32 at label size, Σ over C = 1, read from disk on access.
+    """Sample id → soft labels (C, H, W) float32 at label size, Σ over C = 1, read on access.
 
     Keeps no file open, so it may be pickled and shared with loader processes. A frame that is missing
     raises ``MissingFrameError`` (a ``CacheError`` and a ``KeyError``), a damaged one ``CacheError``.
+
+    Attributes:
+        where: Path or URL of the cache.
+        info: What it holds.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        info = read_info(folder)
-        self._frames = FrameStore(folder / FRAMES_NAME)
-        self._ids = frozenset(self._frames.ids())
-        self.info: CacheInfo = replace(info, frames=len(self._ids), bytes=self._frames.bytes())
+    def __init__(self, where: Path | str) -> None:
+        place = place_of(where)
+        self.where = place.name
+        info = read_info(place)
+        self._frames = Frames(place, info.sample_ids, info.class_map.num_classes)
+        found = sum(sample_id in self._frames for sample_id in info.sample_ids)
+        self.info: CacheInfo = replace(info, frames=found, bytes=self._frames.bytes)
 
     def __getitem__(self, sample_id: str) -> NDArray[np.float32]:
-        return self._frames.read(sample_id)
+        _, height, width = self.shape(sample_id)
+        return self.window(sample_id, 0, 0, height, width)
 
     def __contains__(self, sample_id: object) -> bool:
-        return sample_id in self._ids
+        return sample_id in self._frames
 
     def __iter__(self) -> Iterator[str]:
-        return (sample_id for sample_id in self.info.sample_ids if sample_id in self._ids)
+        return (sample_id for sample_id in self.info.sample_ids if sample_id in self._frames)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -43,23 +50,44 @@ class SoftLabels(Mapping[str, NDArray[np.float32]]):
         """(C, H, W) of a frame, without reading its content.
 
         Raises:
-            CacheError: The frame is missing or damaged.
+            CacheError: The frame is missing.
         """
-        return self._frames.shape(sample_id)
+        layout = self._frames.layout(sample_id)
+        return self.info.class_map.num_classes, layout.height, layout.width
 
-    def window(self, sample_id: str, top: int, left: int, height: int, width: int) -> NDArray[np.float32]:
-        """Soft labels (C, height, width) float32 of a part of a frame; equals the slice of the whole.
+    def window(
+        self, sample_id: str, top: int, left: int, height: int, width: int, size: Size | None = None
+    ) -> NDArray[np.float32]:
+        """Soft labels of a part of a frame.
+
+        Without ``size`` they equal the slice of the whole. With it they are resampled once, from the samples that
+        the cache keeps, between which log-probabilities are interpolated; enlarging is as smooth as the teacher's
+        own, and shrinking takes no average over what it skips.
+
+        Args:
+            sample_id: Whose.
+            top: First row, in label pixels.
+            left: First column.
+            height: Rows.
+            width: Columns.
+            size: (h, w) of the result.
+
+        Returns:
+            (C, height, width) or (C, h, w) float32, Σ over C = 1.
 
         Raises:
             CacheError: The frame is missing or damaged, or the window is not inside it.
         """
-        return self._frames.window(sample_id, top, left, height, width)
+        return self._frames.window(sample_id, top, left, height, width, size)
 
 
-def open_cache(path: Path | str) -> SoftLabels:
+def open_cache(where: Path | str) -> SoftLabels:
     """Opens a cache for reading.
 
+    Args:
+        where: Folder, or URL of an object store.
+
     Raises:
-        CacheError: The folder is no cache, damaged, or of a newer format.
+        CacheError: It is no cache, damaged, or of another format.
     """
-    return SoftLabels(Path(path))
+    return SoftLabels(where)

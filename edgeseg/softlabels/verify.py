@@ -9,9 +9,9 @@ from typing import Any
 
 from edgeseg.errors import CacheError
 from edgeseg.progress import track
-from edgeseg.softlabels import framefile
-from edgeseg.softlabels.info import FRAMES_NAME, CacheInfo, read_info
-from edgeseg.softlabels.store import FrameStore
+from edgeseg.softlabels.frames import Frames
+from edgeseg.softlabels.info import read_info
+from edgeseg.softlabels.places import place_of
 
 
 @dataclass(frozen=True)
@@ -70,26 +70,26 @@ class VerifyReport:
         }
 
 
-def verify(path: Path | str) -> VerifyReport:
-    """Reads every frame and checks its checksums.
+def verify(where: Path | str) -> VerifyReport:
+    """Reads every frame and checks the checksums of its index and of every tile.
+
+    Args:
+        where: Folder, or URL of an object store.
 
     Raises:
-        CacheError: The folder is no cache, damaged, or of a newer format.
+        CacheError: It is no cache, damaged, or of another format.
     """
-    info = read_info(Path(path))
-    frames = FrameStore(Path(path) / FRAMES_NAME)
-    ids = info.sample_ids
-    found = {sample_id: _problem(frames, sample_id, info) for sample_id in track(ids, "checking soft labels")}
+    place = place_of(where)
+    info = read_info(place)
+    frames, ids = Frames(place, info.sample_ids, info.class_map.num_classes), info.sample_ids
+    found = {sample_id: _problem(frames, sample_id) for sample_id in track(ids, "checking soft labels")}
     bad = {sample_id: problem for sample_id, problem in found.items() if problem}
     return VerifyReport(len(ids) - len(bad), len(ids), bad)
 
 
-def _problem(frames: FrameStore, sample_id: str, info: CacheInfo) -> str | None:
+def _problem(frames: Frames, sample_id: str) -> str | None:
     try:
-        framefile.check(frames.path(sample_id), sample_id)
-        channels = frames.shape(sample_id)[0]
+        frames.check(sample_id)
     except CacheError as error:
         return str(error)
-    if channels != info.class_map.num_classes:
-        return f"{sample_id}: has {channels} channels, the cache {info.class_map.num_classes} classes"
     return None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,72 +14,83 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.errors import CacheError
-from edgeseg.files import writing
-from edgeseg.softlabels.coding import encode
-from edgeseg.softlabels.framefile import EncodedFrame, compress
-from edgeseg.softlabels.info import FRAMES_NAME, INFO_NAME, CacheInfo, read_info, write_info
-from edgeseg.softlabels.store import FrameStore
+from edgeseg.files import digest_text, writing
+from edgeseg.softlabels.encoding import EncodedFrame, encode_frame, require_classes
+from edgeseg.softlabels.frames import Frames
+from edgeseg.softlabels.info import INFO_NAME, CacheInfo, read_info, write_info
+from edgeseg.softlabels.places import LocalPlace, place_of
 
-_LOCK_NAME: Final = ".lock"
 _SCRATCH_NAME: Final = "scratch"
 
 
 class CacheWriter:
-    """The one writer of a cache folder; a context manager.
+    """The one writer of a cache; a context manager.
+
+    In a folder a lock of the kernel keeps others out, and falls with the process. In an object store an object
+    ``.lock`` does, which a killed writer leaves behind.
 
     Args:
-        folder: The cache. A new writer makes it; a resumed one goes on with what is there.
+        folder: The cache, a folder or the URL of an object store. A new writer makes it; a resumed one goes on with
+            what is there.
         info: What the cache is to hold. Class weights measured by an earlier run are taken over.
         resume: Whether an existing cache is continued.
 
     Raises:
         CacheError: The cache exists and ``resume`` is False, or it was made by other teachers, data or
             settings (the message says which), or another process writes it, or the folder is foreign.
-        OutputError: The folder cannot be written.
+        OutputError: The place cannot be written.
     """
 
-    def __init__(self, folder: Path, info: CacheInfo, resume: bool = False) -> None:
-        _refuse_foreign(folder)
-        is_new = not folder.exists()
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self._lock = _lock(folder)
+    def __init__(self, folder: Path | str, info: CacheInfo, resume: bool = False) -> None:
+        self._place = place_of(folder)
+        is_new = isinstance(self._place, LocalPlace) and _prepared(self._place.folder)
+        self._lock: Any = None
         try:
+            self._lock = self._place.lock()
             self.info = self._begin(info, resume)
+            self._frames = Frames(self._place, self.info.sample_ids, self.info.class_map.num_classes)
         except BaseException:
             self.close()
-            if is_new:
-                shutil.rmtree(folder, ignore_errors=True)
+            if is_new and isinstance(self._place, LocalPlace):
+                shutil.rmtree(self._place.folder, ignore_errors=True)
             raise
-        self._frames = FrameStore(folder / FRAMES_NAME)
 
     def _begin(self, info: CacheInfo, resume: bool) -> CacheInfo:
-        for leftover in self.folder.rglob(".*.partial"):
-            leftover.unlink(missing_ok=True)
-        if not (self.folder / INFO_NAME).exists():
-            write_info(self.folder, info)
+        if isinstance(self._place, LocalPlace):
+            for leftover in self._place.folder.rglob(".*.partial"):
+                leftover.unlink(missing_ok=True)
+        if not self._place.has(INFO_NAME):
+            write_info(self._place, info)
             return info
         if not resume:
             raise CacheError(
-                f"{self.folder}: a cache is there already; continue it with --resume or name another --out"
+                f"{self._place.name}: a cache is there already; continue it with --resume or name another --out"
             )
-        old = read_info(self.folder)
+        old = read_info(self._place)
         if different := old.differences(info):
             raise CacheError(
-                f"{self.folder}: cannot be resumed, since it was made otherwise: {'; '.join(different)}. "
+                f"{self._place.name}: cannot be resumed, since it was made otherwise: {'; '.join(different)}. "
                 "Use the settings of before, or name another --out"
             )
         return old
 
     @property
     def scratch(self) -> Path:
-        """Folder for intermediate files of the build; ``finish`` removes it."""
-        return self.folder / _SCRATCH_NAME
+        """Local folder for intermediate files of the build; ``finish`` removes it.
+
+        Inside the cache, or among the machine's temporary files where that is in an object store.
+        """
+        if isinstance(self._place, LocalPlace):
+            return self._place.folder / _SCRATCH_NAME
+        return Path(tempfile.gettempdir()) / f"edgeseg-{digest_text(self._place.name + self.info.fingerprint)[:16]}"
 
     def has(self, sample_id: str) -> bool:
-        """Whether the frame is there and whole."""
-        return self._frames.has(sample_id)
+        """Whether the frame is there and every checksum of it is right."""
+        try:
+            self._frames.check(sample_id)
+        except CacheError:
+            return False
+        return True
 
     def put(self, sample_id: str, probs: NDArray[np.float32]) -> None:
         """Writes one frame (C, H, W) float32, whole or not at all.
@@ -99,14 +109,14 @@ class CacheWriter:
         """Writes one frame that ``encode_frame`` made, here or in another process, whole or not at all.
 
         Raises:
-            CacheError: The frame has another number of classes than the cache.
+            CacheError: The frame is not one of the cache's, or has another number of classes.
             OutputError: The file cannot be written.
         """
         try:
-            _require_classes(frame.shape, self.info)
+            require_classes(frame.shape, self.info)
         except CacheError as error:
             raise CacheError(f"{sample_id}: {error}") from None
-        self._frames.put_encoded(sample_id, frame)
+        self._frames.put(sample_id, frame)
 
     def discard(self, sample_id: str) -> None:
         """Removes a frame, whole or damaged, so that it counts as missing.
@@ -136,13 +146,13 @@ class CacheWriter:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _update(self, info: CacheInfo) -> None:
-        write_info(self.folder, info)
+        write_info(self._place, info)
         self.info = info
 
     def close(self) -> None:
         """Lets another writer in."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._place.unlock(self._lock)
             self._lock = None
 
     def __enter__(self) -> CacheWriter:
@@ -154,26 +164,13 @@ class CacheWriter:
         self.close()
 
 
-def encode_frame(probs: NDArray[np.float32], info: CacheInfo) -> EncodedFrame:
-    """Encodes one frame for a cache; a function of its arguments alone, so any process may do it.
-
-    Args:
-        probs: (C, H, W) float32, Σ over C = 1.
-        info: Of the cache that it is for.
-
-    Returns:
-        Plain data that may be pickled, for ``CacheWriter.put_encoded``.
-
-    Raises:
-        CacheError: ``probs`` are no probabilities of the cache's classes.
-    """
-    _require_classes(probs.shape, info)
-    return compress(encode(probs))
-
-
-def _require_classes(shape: tuple[int, ...], info: CacheInfo) -> None:
-    if shape[0] != info.class_map.num_classes:
-        raise CacheError(f"has {shape[0]} channels, the cache {info.class_map.num_classes} classes")
+def _prepared(folder: Path) -> bool:
+    """Makes the folder of a cache, and tells whether it was not there."""
+    _refuse_foreign(folder)
+    is_new = not folder.exists()
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return is_new
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -183,17 +180,3 @@ def _refuse_foreign(folder: Path) -> None:
         return
     if any(not entry.name.startswith(".") for entry in folder.iterdir()):
         raise CacheError(f"{folder}: is not empty and not a soft-label cache; name another --out")
-
-
-def _lock(folder: Path) -> int | None:
-    # The kernel drops the lock with the process, so a killed writer leaves nothing to clean up.
-    with writing(folder):
-        handle = os.open(folder / _LOCK_NAME, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise CacheError(
-            f"{folder}: another process is writing this cache; wait for it or name another --out"
-        ) from None
-    return handle

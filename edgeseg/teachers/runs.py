@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgeseg.datasets import Dataset
-from edgeseg.files import write_atomic
+from edgeseg.files import atomic_path, write_atomic
 from edgeseg.metrics import ConfusionMatrix
 from edgeseg.progress import track
-from edgeseg.softlabels import FrameStore
 from edgeseg.teachers.teacher import Teacher
 
 
@@ -49,6 +48,34 @@ class Tally:
         return self._folder / f"{sample_id}.npy"
 
 
+class Kept:
+    """One teacher's probabilities by frame, float16, uncompressed: written once, read once, and then removed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def has(self, sample_id: str) -> bool:
+        """Whether the frame was kept."""
+        return self._path(sample_id).is_file()
+
+    def put(self, sample_id: str, probs: Tensor) -> None:
+        """Keeps (C, H, W) probabilities.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        with atomic_path(self._path(sample_id)) as partial, partial.open("wb") as stream:
+            np.save(stream, probs.numpy().astype(np.float16))
+
+    def read(self, sample_id: str) -> Tensor:
+        """(C, H, W) float32, Σ over C = 1 again."""
+        probs = torch.from_numpy(np.load(self._path(sample_id))).float()
+        return probs / probs.sum(dim=0)
+
+    def _path(self, sample_id: str) -> Path:
+        return self._folder / f"{sample_id}.npy"
+
+
 class TeacherRuns:
     """The teachers' probabilities on a dataset's frames, and their confusion where there are labels.
 
@@ -56,8 +83,8 @@ class TeacherRuns:
         teachers: The M teachers.
         dataset: The frames.
         folder: Place for what is kept.
-        keep: Whether probabilities are kept too, coded as in a cache but in 16 bits. Whoever asks then gets
-            them as they were kept, so that it makes no difference whether a run was interrupted.
+        keep: Whether probabilities are kept too. Whoever asks then gets them as they were kept, so that it makes
+            no difference whether a run was interrupted.
     """
 
     def __init__(self, teachers: Sequence[Teacher], dataset: Dataset, folder: Path, keep: bool) -> None:
@@ -65,7 +92,7 @@ class TeacherRuns:
         self._dataset = dataset
         self._tally = Tally(folder / "counts")
         names = [f"teacher{number}" for number in range(1, len(teachers) + 1)]
-        self._stores = [FrameStore(folder / name, bits=16) for name in names] if keep else []
+        self._stores = [Kept(folder / name) for name in names] if keep else []
 
     def probs(self, index: int) -> list[Tensor]:
         """M tensors (C, H, W) float32 on the CPU, of one frame; counted against its label on the way."""
@@ -96,11 +123,11 @@ class TeacherRuns:
             return probs
         sample_id = self._dataset.sample_ids[index]
         for store, p in zip(self._stores, probs, strict=True):
-            store.put(sample_id, p.numpy())
+            store.put(sample_id, p)
         return self._kept(sample_id)
 
     def _kept(self, sample_id: str) -> list[Tensor]:
-        return [torch.from_numpy(store.read(sample_id)) for store in self._stores]
+        return [store.read(sample_id) for store in self._stores]
 
 
 def _counts(label: NDArray[np.uint8], probs: Tensor) -> NDArray[np.int64]:

@@ -59,7 +59,7 @@ def _require_makers(cache: SoftLabels, teachers: Sequence[Teacher]) -> None:
     if made_by != [(teacher.digest, teacher.spec.temperature) for teacher in teachers]:
         listed = ", ".join(f"{t.model}:{t.temperature:g} ({t.digest[:12]}…)" for t in cache.info.teachers)
         given = ", ".join(f"{t.spec.model}:{t.spec.temperature:g} ({t.digest[:12]}…)" for t in teachers)
-        raise CacheError(f"{cache.folder}: was made by {listed}, in this order, not by {given}; name its own teachers")
+        raise CacheError(f"{cache.where}: was made by {listed}, in this order, not by {given}; name its own teachers")
 
 
 def _compare(cache: SoftLabels, dataset: Dataset, teachers: Sequence[Teacher], indices: Sequence[int]) -> Agreement:

@@ -55,6 +55,12 @@ def cache(tmp_path: Path, info: CacheInfo, probs: dict[str, NDArray[np.float32]]
     return tmp_path / "cache"
 
 
+@pytest.fixture
+def shard() -> Callable[[Path, int], Path]:
+    """Where the n-th frame of a cache lies."""
+    return lambda cache, number: next((cache / "frames").glob(f"*/*/c/{number}/0/0/0"))
+
+
 class BlankDataset(Dataset):
     """Black images without files."""
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,11 @@ def test_full_disk_leaves_no_part_of_a_frame(
     with CacheWriter(tmp_path / "c", info) as writer:
         writer.put("c", probs["c"])
         monkeypatch.setattr(os, "fsync", full)
-        with pytest.raises(OutputError, match=r"train/a\.soft: No space left on device.*space"):
+        with pytest.raises(OutputError, match=r"train/a: .*No space left on device.*space"):
             writer.put("train/a", probs["train/a"])
     files = {p.name for p in (tmp_path / "c").rglob("*") if p.is_file()}
-    assert files == {".lock", "info.json", "c.soft"}
+    assert files == {".lock", "info.json", "zarr.json", "0"}
+    assert softlabels.open(tmp_path / "c").info.frames == 1
 
 
 def test_full_disk_at_the_start_leaves_nothing(
@@ -111,15 +113,17 @@ def test_full_disk_at_the_start_leaves_nothing(
 def test_resume_clears_what_a_killed_writer_left(tmp_path: Path, info: CacheInfo, probs: Probs) -> None:
     with CacheWriter(tmp_path / "c", info) as writer:
         writer.put("c", probs["c"])
-    leftover = tmp_path / "c" / "frames" / ".d.soft.77.partial"
+    leftover = tmp_path / "c" / "frames" / ".0.77.partial"
     leftover.write_bytes(b"half")
     with CacheWriter(tmp_path / "c", info, resume=True) as writer:
         assert writer.has("c") and not writer.has("train/a")
     assert not leftover.exists()
 
 
-def test_damaged_frame_counts_as_absent(cache: Path, info: CacheInfo, probs: Probs) -> None:
-    path = cache / "frames" / "c.soft"
+def test_damaged_frame_counts_as_absent(
+    cache: Path, info: CacheInfo, probs: Probs, shard: Callable[[Path, int], Path]
+) -> None:
+    path = shard(cache, 2)
     path.write_bytes(path.read_bytes()[:-3])
     with CacheWriter(cache, info, resume=True) as writer:
         assert not writer.has("c")
@@ -173,3 +177,18 @@ def test_discarded_frame_is_missing(cache: Path, info: CacheInfo) -> None:
         writer.discard("c")
         assert not writer.has("c") and writer.has("train/a")
     assert set(softlabels.verify(cache).bad) == {"c"}
+
+
+def test_frame_that_was_not_planned_is_refused(cache: Path, info: CacheInfo, probs: Probs) -> None:
+    with (
+        CacheWriter(cache, info, resume=True) as writer,
+        pytest.raises(CacheError, match="'other' is not one of the frames"),
+    ):
+        writer.put("other", probs["c"])
+
+
+def test_frame_of_another_size_takes_the_place_of_the_first(cache: Path, info: CacheInfo, probs: Probs) -> None:
+    with CacheWriter(cache, info, resume=True) as writer:
+        writer.put("c", probs["c"][:, :50])
+    soft = softlabels.open(cache)
+    assert soft.shape("c") == (4, 50, 60) and soft.shape("train/a") == (4, 100, 60) and softlabels.verify(cache).ok

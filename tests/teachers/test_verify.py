@@ -46,7 +46,7 @@ def test_soft_labels_of_another_frame_are_noticed(settings: CacheSettings, tmp_p
 
 def test_damaged_frame_is_reported_and_not_compared(settings: CacheSettings, tmp_path: Path) -> None:
     build_cache(settings, tmp_path / "c")
-    (tmp_path / "c" / "frames" / "train" / "frame1.soft").write_bytes(b"edges")
+    next((tmp_path / "c" / "frames").glob("*/*/c/1/0/0/0")).write_bytes(b"edges")
     report = verify_cache(tmp_path / "c", settings)
     assert set(report.bad) == {"train/frame1"} and report.agreement is not None and report.agreement.frames == 3
 

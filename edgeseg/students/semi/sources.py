@@ -144,9 +144,9 @@ def _soft_labels(settings: TrainSettings, dataset: Dataset, cache: SoftLabels | 
         return None
     if not held:
         raise CacheError(
-            f"{cache.folder}: holds none of the {len(dataset)} frames of unlabeled {dataset.spec}; build a cache of "
+            f"{cache.where}: holds none of the {len(dataset)} frames of unlabeled {dataset.spec}; build a cache of "
             "these frames with edgeseg cache build"
         )
     softlabels.require_fit(cache, datasets.Subset(dataset, held))
-    say(f"{len(held)} of {len(dataset)} unlabeled frames have soft labels in {cache.folder}")
+    say(f"{len(held)} of {len(dataset)} unlabeled frames have soft labels in {cache.where}")
     return HeldWindows(cache)
