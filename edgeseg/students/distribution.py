@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
-from torch import distributed, nn
+from torch import nn
 
 from edgeseg.errors import ConfigError, require
 from edgeseg.progress import silenced
@@ -86,6 +86,8 @@ def local_rank() -> int | None:
 def joined(device: torch.device) -> Iterator[Distribution]:
     """Inside, the processes that the launcher started are joined; all but the leader are silent.
 
+    They stay joined until they end, so that the next training need not join them again.
+
     Args:
         device: What this process computes on.
 
@@ -99,7 +101,6 @@ def joined(device: torch.device) -> Iterator[Distribution]:
     with silenced(fabric.global_rank != 0):
         yield Distribution(fabric.global_rank, fabric.world_size, fabric)
         fabric.barrier()
-    distributed.destroy_process_group()
 
 
 def _launch(device: torch.device) -> Fabric:
@@ -108,13 +109,11 @@ def _launch(device: torch.device) -> Fabric:
     from lightning_fabric.strategies.ddp import DDPStrategy
 
     here = int(os.environ["LOCAL_WORLD_SIZE"])
-    # Parameters without gradient (a head that the loss does not look at) are found in the first iteration;
-    # buffers need no broadcast, since the batch norms' are the same in every process.
+    # With a static graph, parameters without gradient (a head that the loss does not look at) do no harm.
     strategy = DDPStrategy(
         process_group_backend="nccl" if device.type == "cuda" else "gloo",
         timeout=PATIENCE,
         static_graph=True,
-        broadcast_buffers=False,
     )
     fabric = Fabric(accelerator=device.type, devices=here, num_nodes=processes_expected() // here, strategy=strategy)
     fabric.launch()

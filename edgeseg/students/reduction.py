@@ -8,6 +8,8 @@ the whole batch, and the average of their gradients, which DDP takes, exactly it
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed
 
@@ -22,7 +24,7 @@ def sum_over_processes(value: Tensor) -> Tensor:
     """Adds a tensor of equal shape in every process up, without gradient."""
     if processes() == 1:
         return value
-    total = value.detach().clone()
+    total = value.detach().clone(memory_format=torch.contiguous_format)
     distributed.all_reduce(total)
     return total
 
@@ -54,7 +56,17 @@ def gather_from_processes(values: Tensor) -> Tensor:
     # A sum in which each process fills its own row: all_gather's gradient needs what gloo has not.
     own = torch.zeros(others, *[1] * values.ndim, dtype=values.dtype, device=values.device)
     own[distributed.get_rank()] = 1
-    from torch.distributed.nn import functional as differentiable
-
-    rows: Tensor = differentiable.all_reduce(own * values)  # type: ignore[no-untyped-call]
+    rows: Tensor = _Sum.apply(own * values)
     return rows
+
+
+class _Sum(torch.autograd.Function):
+    """A sum over the processes, whose gradient is the sum of what they send back."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return sum_over_processes(values)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return sum_over_processes(gradient)
