@@ -8,6 +8,7 @@ import torch
 from edgeseg.errors import ConfigError, MissingDependencyError
 from edgeseg.students.distribution import ALONE, Distribution, joined, local_rank
 from edgeseg.students.reduction import gather_from_processes, shared_mean, sum_over_processes
+from edgeseg.students.semi.settings import SemiSettings
 
 CPU = torch.device("cpu")
 
@@ -36,6 +37,13 @@ def test_batch_that_cannot_be_split_is_named_with_the_processes() -> None:
     Distribution(0, 2).require_share("batch_size", 8)
     with pytest.raises(ConfigError, match=r"batch_size: a batch of 8 samples cannot be split evenly over 3 processes"):
         Distribution(0, 3).require_share("batch_size", 8)
+
+
+def test_plain_mix_needs_two_images_in_each_process() -> None:
+    settings = SemiSettings(classmix="plain")
+    assert settings.samples(4, processes=2) == 4
+    with pytest.raises(ConfigError, match=r"a batch has one; set semi\.batch_size to 8 or more"):
+        settings.samples(4, processes=4)
 
 
 def test_missing_library_is_told_where_several_processes_train(launched: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,6 @@ class SemiSettings:
         if self.classmix == "plain" and self.weight and count < 2 * processes:
             raise ConfigError(
                 "semi.classmix=plain mixes the unlabeled images of a batch, but a batch has one; set semi.batch_size "
-                "to 2 or more, or semi.classmix to balanced or off"
+                f"to {2 * processes} or more, or semi.classmix to balanced or off"
             )
         return count
