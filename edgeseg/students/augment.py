@@ -158,10 +158,10 @@ def view_label(label: Tensor, view: View) -> Tensor:
 
 
 def view_soft_labels(window: Tensor, view: View) -> Tensor:
-    """Lays out the view's window of soft labels, bilinearly.
+    """Lays out the view's window of soft labels.
 
     Args:
-        window: (C, view.height, view.width) float32.
+        window: (C, h, w) float32; where it is not of the size of ``view.place`` yet, it is resized bilinearly.
         view: What to show.
 
     Returns:

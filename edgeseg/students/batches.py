@@ -24,8 +24,8 @@ from edgeseg.students.semi.unlabeled import UnlabeledBatch, UnlabeledKey, join_u
 
 SampleKey = tuple[int, int]
 """(epoch, index in the dataset)."""
-WindowReader = Callable[[str, int, int, int, int], NDArray[np.float32]]
-"""(sample id, top, left, height, width) → soft labels (C, height, width), as ``SoftLabels.window``."""
+WindowReader = Callable[[str, int, int, int, int, tuple[int, int]], NDArray[np.float32]]
+"""(sample id, top, left, height, width, (h, w)) → soft labels (C, h, w), as ``SoftLabels.window``."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,8 @@ class TrainingSamples(TorchDataset[Loaded]):
 
     def _soft_labels(self, sample_id: str, view: augment.View) -> Tensor:
         assert self.soft_window is not None
-        window = self.soft_window(sample_id, view.top, view.left, view.height, view.width)
+        size = view.place.height, view.place.width
+        window = self.soft_window(sample_id, view.top, view.left, view.height, view.width, size)
         return augment.view_soft_labels(torch.from_numpy(window), view)[None]
 
 

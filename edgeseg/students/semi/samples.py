@@ -73,5 +73,6 @@ class UnlabeledSamples:
         if self.soft_window is None:
             return None
         sample_id = self.frames.dataset.sample_ids[frame]
-        window = self.soft_window(sample_id, view.top, view.left, view.height, view.width)
+        size = view.place.height, view.place.width
+        window = self.soft_window(sample_id, view.top, view.left, view.height, view.width, size)
         return augment.view_soft_labels(torch.from_numpy(window), view)

@@ -47,11 +47,13 @@ class HeldWindows:
 
     cache: SoftLabels
 
-    def __call__(self, sample_id: str, top: int, left: int, height: int, width: int) -> NDArray[np.float32]:
-        """(C, height, width) float32, see ``SoftLabels.window``."""
+    def __call__(
+        self, sample_id: str, top: int, left: int, height: int, width: int, size: tuple[int, int]
+    ) -> NDArray[np.float32]:
+        """(C, h, w) float32 of size (h, w), see ``SoftLabels.window``."""
         if sample_id in self.cache:
-            return self.cache.window(sample_id, top, left, height, width)
-        return np.zeros((self.cache.info.class_map.num_classes, height, width), np.float32)
+            return self.cache.window(sample_id, top, left, height, width, size)
+        return np.zeros((self.cache.info.class_map.num_classes, *size), np.float32)
 
 
 def open_unlabeled(settings: TrainSettings, sources: Sources, cache: SoftLabels | None = None) -> Unlabeled | None:

@@ -30,8 +30,10 @@ def _samples(
     return UnlabeledSamples(frames, preprocess, settings, 0, donors, _one_hot if soft else None)
 
 
-def _one_hot(sample_id: str, top: int, left: int, height: int, width: int) -> NDArray[np.float32]:
-    probs = np.zeros((11, height, width), np.float32)
+def _one_hot(
+    sample_id: str, top: int, left: int, height: int, width: int, size: tuple[int, int]
+) -> NDArray[np.float32]:
+    probs = np.zeros((11, *size), np.float32)
     probs[4] = 1
     return probs
 
