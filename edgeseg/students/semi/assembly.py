@@ -44,7 +44,10 @@ def build_stream(settings: TrainSettings, frames: int) -> UnlabeledStream:
 
 def build_supervision(settings: TrainSettings, learner: Learner, class_names: tuple[str, ...]) -> SemiSupervision:
     """Makes what the training step needs."""
-    return SemiSupervision(settings.semi, learner.net, learner.hardware, class_names, settings.seed, settings.compile)
+    weights = learner.objective.cross_entropy.class_weights if settings.semi.class_weights else None
+    return SemiSupervision(
+        settings.semi, learner.net, learner.hardware, class_names, settings.seed, weights, settings.compile
+    )
 
 
 def _donors(settings: TrainSettings, labeled: DecodedFrames, preprocess: Preprocess) -> Donors | None:

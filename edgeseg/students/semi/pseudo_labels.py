@@ -58,23 +58,30 @@ def sure_share(found: PseudoLabels, threshold: float) -> Tensor:
     return sure.sum((1, 2)) / valid.sum((1, 2)).clamp_min(1)
 
 
-def pseudo_label_loss(logits: Tensor, target: PseudoLabels, threshold: float | None) -> Tensor:
-    """Cross-entropy on pseudo-labels: mean over labeled pixels of w_n · c_i · CE_i.
+def pseudo_label_loss(
+    logits: Tensor, target: PseudoLabels, threshold: float | None, class_weights: Tensor | None = None
+) -> Tensor:
+    """Cross-entropy on pseudo-labels: Σ w_y · w_n · c_i · CE_i / Σ w_y over labeled pixels.
 
     c_i is the confidence in pixel i, w_n the share of image n's pixels with c ≥ threshold (S4AL, region-based
-    semi-supervised active learning; w_n from Liu et al., "ReCo", ICLR 2022).
+    semi-supervised active learning; w_n from Liu et al., "ReCo", ICLR 2022), w_y the weight of the label's class.
 
     Args:
         logits: (N, C, H, W), any floating type.
         target: What the teacher says; pasted labels have confidence 1.
-        threshold: None weighs all pixels by 1.
+        threshold: None sets w_n · c_i = 1.
+        class_weights: (C,) float32; None sets w_y = 1.
 
     Returns:
         () float32, nats; 0 where no pixel is labeled.
     """
     cross_entropy = functional.cross_entropy(
-        logits.float(), target.labels.long(), ignore_index=IGNORE_INDEX, reduction="none"
+        logits.float(), target.labels.long(), weight=class_weights, ignore_index=IGNORE_INDEX, reduction="none"
     )
     if threshold is not None:
         cross_entropy = cross_entropy * target.confidence * sure_share(target, threshold)[:, None, None]
-    return shared_mean(cross_entropy.sum(), (target.labels != IGNORE_INDEX).sum())
+    valid = target.labels != IGNORE_INDEX
+    if class_weights is None:
+        return shared_mean(cross_entropy.sum(), valid.sum())
+    weights = class_weights[target.labels.masked_fill(~valid, 0).long()] * valid
+    return shared_mean(cross_entropy.sum(), weights.sum())

@@ -21,6 +21,8 @@ class SemiSettings:
             every pixel counts the same.
         classmix: ``plain`` pastes half of the classes of one unlabeled image, by its pseudo-labels, on the next.
             ``balanced`` pastes rare and common classes of a labeled image that shows a rare one, by its true labels.
+        class_weights: Whether the classes weigh in the loss on pseudo-labels what ``loss.class_weighting`` has them
+            weigh in that on labels; otherwise they weigh the same, and rare classes are unlearned again.
         threshold: Confidence from which a pixel is sure; the share of sure pixels weighs an image.
         weight: Of the loss on pseudo-labels beside the loss on labels; 0 leaves only cached soft labels to learn from.
         cached_labels: Whether a distillation's cache also teaches those unlabeled frames that it holds.
@@ -38,6 +40,7 @@ class SemiSettings:
     mean_teacher: bool = True
     confidence_weighting: bool = True
     classmix: Annotated[Literal["off", "plain", "balanced"], OFF_WORD] = "balanced"
+    class_weights: bool = True
     threshold: float = 0.97
     weight: float = 1.0
     cached_labels: bool = True

@@ -48,6 +48,7 @@ class SemiSupervision:
         hardware: Where it runs.
         class_names: Of the outputs, in order.
         seed: Of the training.
+        class_weights: (C,) float32 of the loss on pseudo-labels, or None.
         compiled: Whether the teacher runs through ``torch.compile``.
     """
 
@@ -58,10 +59,11 @@ class SemiSupervision:
         hardware: Hardware,
         class_names: tuple[str, ...],
         seed: int,
+        class_weights: Tensor | None = None,
         compiled: bool = False,
     ) -> None:
         self.settings, self.net, self.hardware = settings, net, hardware
-        self.class_names, self.seed = class_names, seed
+        self.class_names, self.seed, self.class_weights = class_names, seed, class_weights
         labels = settings.weight > 0
         self.teacher = (
             MovingAverage(net, settings.ema_decay, running_mean) if labels and settings.mean_teacher else None
@@ -97,7 +99,7 @@ class SemiSupervision:
         loss, more = terms["loss"], dict(task.figures)
         if task.target is not None:
             threshold = self.settings.threshold if self.settings.confidence_weighting else None
-            more["pseudo_ce"] = pseudo_labels.pseudo_label_loss(logits, task.target, threshold)
+            more["pseudo_ce"] = pseudo_labels.pseudo_label_loss(logits, task.target, threshold, self.class_weights)
             loss = loss + self.settings.weight * more["pseudo_ce"]
         if kl is not None and task.soft_labels is not None:
             more["unlabeled_kl"] = kl(logits, task.soft_labels)

@@ -19,24 +19,27 @@ def _target(seed: int = 0) -> PseudoLabels:
     return PseudoLabels(labels, confidence.masked_fill(labels == 255, 0.0))
 
 
-def _by_loops(logits: Tensor, target: PseudoLabels, threshold: float | None) -> float:
-    total, counted = 0.0, 0
+def _by_loops(logits: Tensor, target: PseudoLabels, threshold: float | None, classes: list[float]) -> float:
+    total, counted = 0.0, 0.0
     for n in range(len(logits)):
         pixels = [(y, x) for y in range(5) for x in range(6) if target.labels[n, y, x] != 255]
         sure = sum(float(target.confidence[n, y, x]) >= (threshold or 0) for y, x in pixels) / len(pixels)
         for y, x in pixels:
             row = [float(v) for v in logits[n, :, y, x]]
             loss = math.log(sum(math.exp(v) for v in row)) - row[int(target.labels[n, y, x])]
-            total += loss if threshold is None else sure * float(target.confidence[n, y, x]) * loss
-            counted += 1
+            weight = classes[int(target.labels[n, y, x])]
+            total += weight * (loss if threshold is None else sure * float(target.confidence[n, y, x]) * loss)
+            counted += weight
     return total / counted
 
 
+@pytest.mark.parametrize("classes", [None, [1.0, 20.0, 3.0, 0.5]])
 @pytest.mark.parametrize("threshold", [None, 0.7, 0.97])
-def test_loss_is_the_sum_over_pixels(threshold: float | None) -> None:
+def test_loss_is_the_sum_over_pixels(threshold: float | None, classes: list[float] | None) -> None:
+    weights = None if classes is None else torch.tensor(classes)
     logits, target = torch.randn(3, 4, 5, 6, generator=torch.Generator().manual_seed(1)), _target()
-    assert float(pseudo_label_loss(logits, target, threshold)) == pytest.approx(
-        _by_loops(logits, target, threshold), rel=1e-5
+    assert float(pseudo_label_loss(logits, target, threshold, weights)) == pytest.approx(
+        _by_loops(logits, target, threshold, classes or [1.0] * 4), rel=1e-5
     )
 
 

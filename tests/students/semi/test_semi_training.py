@@ -114,6 +114,20 @@ def test_each_part_alone_changes_what_is_learned(semi_settings: Make, tmp_path: 
     assert any(not torch.equal(nets[0][key], nets[1][key]) for key in nets[0])
 
 
+def test_class_weights_of_the_labels_weigh_pseudo_labels_too(semi_settings: Make, tmp_path: Path) -> None:
+    first = []
+    for name, weighted, weighting in (
+        ("a", True, "none"),
+        ("b", False, "none"),
+        ("c", False, "enet"),
+        ("d", True, "enet"),
+    ):
+        settings = semi_settings({"class_weights": weighted, "classmix": "off"}, epochs=1, batch_size=4)
+        train(replace(settings, loss=replace(settings.loss, class_weighting=weighting)), tmp_path / name)
+        first.append(_figures(tmp_path / name)[0]["pseudo_ce"])
+    assert first[0] == first[1] == first[2] != first[3]
+
+
 def test_figures_are_told_from_the_start_epoch_on(semi_settings: Make, tmp_path: Path) -> None:
     train(semi_settings({"start_epoch": 2, "classmix": "balanced", "pasted_head": 1}, epochs=4), tmp_path / "run")
     figures = _figures(tmp_path / "run")
