@@ -1,4 +1,4 @@
-"""``edgeseg export`` and ``edgeseg bench``."""
+"""``edgeseg fit-temperature``, ``export`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -21,8 +21,30 @@ class Outputs(str, Enum):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
+    app.command("fit-temperature")(fit_temperature)
     app.command()(export)
     app.command()(bench)
+
+
+def fit_temperature(
+    model: Annotated[Path, typer.Argument(metavar="M.edgeseg")],
+    data: Annotated[str, typer.Option("--data", metavar="D", help="Labeled frames that it was not trained on.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="M.edgeseg", help="Write here; default: replace M.")
+    ] = None,
+    pixels: Annotated[
+        int, typer.Option("--pixels", help="Labeled pixels to draw, evenly over the frames.")
+    ] = 1_000_000,
+    as_json: Json = False,
+) -> None:
+    """Fit the one divisor of the logits that makes confidence true, and write it into the checkpoint."""
+    from edgeseg.deploy.export import fit_temperature as fitting
+
+    report = fitting.fit_temperature(model, data, out, pixels)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        print_table(("key", "value"), list(report.to_dict().items()))
 
 
 def export(

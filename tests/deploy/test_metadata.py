@@ -9,18 +9,23 @@ import onnx
 import pytest
 
 from edgeseg.deploy.runners import open_runner
+from edgeseg.deploy.seal import SEAL_KEY, content_digest
 from edgeseg.errors import ModelError
 from edgeseg.modelinfo import METADATA_KEY
 
 
 def altered(path: Path, into: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
-    """A copy of the graph with its metadata changed."""
+    """A copy of the graph with its metadata changed, and sealed anew, as if the export itself had erred."""
     model = onnx.load(path)
     for entry in model.metadata_props:
         if entry.key == METADATA_KEY:
             plain = json.loads(entry.value)
             change(plain)
             entry.value = json.dumps(plain)
+    kept = [entry for entry in model.metadata_props if entry.key != SEAL_KEY]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    model.metadata_props.add(key=SEAL_KEY, value=content_digest(model.SerializeToString()))
     onnx.save(model, into)
     return into
 

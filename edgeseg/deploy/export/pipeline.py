@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeseg.deploy.export.compare import Tolerance, compare
-from edgeseg.deploy.export.trace import FULL_OUTPUT, set_metadata, trace, without_output
+from edgeseg.deploy.export.trace import FULL_OUTPUT, trace, without_output
 from edgeseg.deploy.lint import MAX_OPSET, lint
-from edgeseg.deploy.metadata import EXPORT_KEY, ExportRecord, Outputs
+from edgeseg.deploy.metadata import ExportRecord, Outputs
 from edgeseg.deploy.runners.onnxruntime import OnnxRuntimeRunner
 from edgeseg.deploy.sample_frames import SYNTHETIC, dataset_frames, synthetic_frame
+from edgeseg.deploy.seal import set_metadata
 from edgeseg.errors import ConfigError, ModelError
 from edgeseg.files import write_atomic, writing
-from edgeseg.modelinfo import METADATA_KEY, ModelInfo
+from edgeseg.modelinfo import ModelInfo
 from edgeseg.nets.checkpoint import Checkpoint, load_checkpoint
 from edgeseg.nets.deployed import DeployedGraph, output_names
 from edgeseg.nets.runner import TorchRunner, with_size
@@ -132,7 +133,7 @@ def export(
     with tempfile.TemporaryDirectory(prefix="edgeseg-export-") as folder:
         model, info, record = _verified(source, checkpoint_path, settings, batches, Path(folder))
     record = replace(record, parity={**record.parity, "frames_from": settings.data or SYNTHETIC})
-    set_metadata(model, {METADATA_KEY: info.with_extra(**{EXPORT_KEY: record.to_dict()}).to_json()})
+    set_metadata(model, info, record)
     return _write(model, info, record, out_dir / f"{checkpoint_path.stem}-{record.precision}.onnx", settings)
 
 
@@ -163,7 +164,7 @@ def _verified(
 
 @contextmanager
 def _opened(model: onnx.ModelProto, info: ModelInfo, record: ExportRecord, folder: Path) -> Iterator[OnnxRuntimeRunner]:
-    set_metadata(model, {METADATA_KEY: info.with_extra(**{EXPORT_KEY: record.to_dict()}).to_json()})
+    set_metadata(model, info, record)
     path = folder / "candidate.onnx"
     with writing(path):
         path.write_bytes(model.SerializeToString())

@@ -71,13 +71,6 @@ def without_output(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     return copy
 
 
-def set_metadata(model: onnx.ModelProto, texts: dict[str, str]) -> None:
-    """Replaces the model's metadata."""
-    del model.metadata_props[:]
-    for key, value in texts.items():
-        model.metadata_props.add(key=key, value=value)
-
-
 def _named_axes(shape: Shape) -> dict[int, str]:
     return {axis: length for axis, length in enumerate(shape) if isinstance(length, str)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from edgeseg.deploy.metadata import ExportRecord, Tensor, read_metadata
 from edgeseg.deploy.runners.base import missing_model
+from edgeseg.deploy.seal import require_sealed
 from edgeseg.errors import ConfigError, DataError, ModelError, require
-from edgeseg.files import digest_file
 from edgeseg.preprocess import as_batch
 
 
@@ -29,7 +30,8 @@ class OnnxRuntimeRunner:
         profile_prefix: Where the runtime writes a profile of every node when closed, None for none.
 
     Raises:
-        ModelError: The file is damaged, or its metadata is missing or does not describe its graph.
+        ModelError: The file is damaged, its metadata is missing or does not describe its graph, or it was
+            altered after its export.
         ConfigError: The graph has another size than the one expected.
         MissingDependencyError: onnxruntime is not installed.
     """
@@ -45,17 +47,19 @@ class OnnxRuntimeRunner:
     ) -> None:
         if not path.is_file():
             raise missing_model(path)
+        content = path.read_bytes()
         self._session: Any = _open_session(path, threads, profile_prefix)
         inputs, outputs = _tensors(self._session.get_inputs()), _tensors(self._session.get_outputs())
         self.info, self.export = read_metadata(
             self._session.get_modelmeta().custom_metadata_map, inputs, outputs, str(path)
         )
+        require_sealed(content, str(path))
         self.size = self.info.preprocess.size
         if size is not None and size != self.size:
             raise ConfigError(
                 f"{path}: exported for --size {self.size[0]}x{self.size[1]}, not {size[0]}x{size[1]}; export it again"
             )
-        self.digest = digest_file(path)
+        self.digest = hashlib.sha256(content).hexdigest()
         self.output_names = tuple(tensor.name for tensor in outputs)
         self._input_name = inputs[0].name
         self._path = path
