@@ -1,4 +1,4 @@
-"""``edgeseg fit-temperature``, ``export`` and ``bench``."""
+"""``edgeseg fit-temperature``, ``export``, ``parity`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
     app.command("fit-temperature")(fit_temperature)
     app.command()(export)
+    app.command()(parity)
     app.command()(bench)
 
 
@@ -88,6 +89,37 @@ def export(
         print_json(report.to_dict())
     else:
         print_table(("key", "value"), list(report.to_dict().items()))
+
+
+def parity(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The reference: .edgeseg or .onnx.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="What is held against it.")],
+    data: Annotated[str, typer.Option("--data", metavar="D", help="Frames, and labels for ΔmIoU.")],
+    frames: Annotated[int | None, typer.Option("--frames", min=1, help="At most so many frames.")] = None,
+    min_agreement: Annotated[float | None, typer.Option(help="Least share of pixels of the same class.")] = None,
+    max_delta_miou: Annotated[float | None, typer.Option(help="Largest |ΔmIoU|; 0.005 is half a point.")] = None,
+    min_rank_correlation: Annotated[float | None, typer.Option(help="Least Spearman's ρ of frame entropies.")] = None,
+    min_region_overlap: Annotated[float | None, typer.Option(help="Least overlap of the top 10 % of regions.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold two models against each other on the same frames; exit code 1 where they part, and say where."""
+    from edgeseg.deploy import parity as comparing
+
+    given = {
+        "agreement": min_agreement,
+        "delta_miou": max_delta_miou,
+        "rank_correlation": min_rank_correlation,
+        "region_overlap": min_region_overlap,
+    }
+    report = comparing.parity(a, b, data, {k: v for k, v in given.items() if v is not None}, frames)
+    plain = report.to_dict()
+    if as_json:
+        print_json(plain)
+    else:
+        print_table(("class", "ΔIoU"), list(plain.pop("delta_iou").items()))
+        print_table(("figure", "value"), list(plain.items()))
+    if report.verdict == "fail":
+        raise typer.Exit(1)
 
 
 def bench(

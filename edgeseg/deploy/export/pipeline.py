@@ -137,6 +137,18 @@ def export(
     return _write(model, info, record, out_dir / f"{checkpoint_path.stem}-{record.precision}.onnx", settings)
 
 
+def traced_graph(checkpoint_path: Path, size: tuple[int, int], frame: tuple[int, int]) -> onnx.ModelProto:
+    """The deployed graph of a checkpoint for a camera's (H, W), neither checked nor sealed: to be looked into.
+
+    Raises:
+        ModelError: The checkpoint cannot be read or exported.
+    """
+    source = with_size(load_checkpoint(checkpoint_path), size)
+    names = output_names((FULL_OUTPUT,))
+    record = ExportRecord(source.digest, "graph", names, "fp32", MAX_OPSET, 1, frame)
+    return trace(DeployedGraph(source.net, source.info, (FULL_OUTPUT,), frame), source.info, record)
+
+
 def _verified(
     source: Checkpoint, checkpoint_path: Path, settings: ExportSettings, batches: list[NDArray[np.uint8]], folder: Path
 ) -> tuple[onnx.ModelProto, ModelInfo, ExportRecord]:
