@@ -6,6 +6,7 @@
     ├── DataError           a dataset, frame or label that cannot be used
     ├── ModelError          a checkpoint, published file or exported model that cannot be used
     ├── CacheError          a soft-label cache that is broken or does not fit
+    ├── ClusterError        a cluster of machines that cannot be reached or lost its workers
     ├── SpoolError          a spool that is broken or cannot take more
     ├── TrainingError       a training that cannot go on
     ├── OutputError         something that cannot be written
@@ -50,6 +51,10 @@ class ModelError(EdgesegError):
 
 class CacheError(EdgesegError):
     """A soft-label cache is broken or does not fit what it is asked for."""
+
+
+class ClusterError(EdgesegError):
+    """A cluster of machines cannot be reached, or lost its workers."""
 
 
 class SpoolError(EdgesegError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,13 +25,23 @@ TeacherClasses = Annotated[
     list[Path] | None,
     typer.Option("--teacher-classes", help="Class map of each package.module:factory teacher, in order."),
 ]
+Engine = Annotated[str, typer.Option("--engine", metavar="local|ray", help="Where the teachers run.")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="With --engine ray: the cluster's HOST:PORT; default: RAY_ADDRESS, a cluster running here, or a new one.",
+    ),
+]
 
 
 @app.command()
 def build(
     out: Annotated[Path, typer.Option("--out", metavar="C", help="The cache's folder.")],
     teachers: Teachers = None,
-    data: Annotated[str | None, typer.Option("--data", metavar="D")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="D", help="Frames to cache, LAYOUT:PATH[#SPLIT].")
+    ] = None,
     class_weights: Annotated[
         str | None,
         typer.Option("--class-weights", metavar="D|FILE|equal", help="Default: each teacher's IoU on D's own labels."),
@@ -42,12 +52,19 @@ def build(
         bool | None, typer.Option("--flip/--no-flip", help="Average each teacher with its mirrored run.")
     ] = None,
     remap: Annotated[Path | None, typer.Option("--remap", help="Table of a teacher's class names to D's.")] = None,
+    engine: Engine = "local",
+    address: Address = None,
     config: Config = None,
     overrides: Overrides = None,
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Run the teachers over a dataset once and keep their softened mixture."""
+    """Run the teachers over a dataset once and keep their softened mixture.
+
+    With --engine ray, the workers of a Ray cluster run them, each with its own set of teachers and, where there is one,
+    a GPU; this process writes. Every node must find the teachers' files and the dataset under the same absolute paths
+    as this machine.
+    """
     from edgeseg import teachers as ensemble
     from edgeseg.config import resolve
 
@@ -61,8 +78,8 @@ def build(
         "remap": remap,
     }
     settings = resolve(ensemble.CacheSettings, config, overrides or (), options)
-    info_of_cache = ensemble.build_cache(settings, out, resume=resume)
-    _print_info(info_of_cache.to_dict(), as_json)
+    runs = resolve(ensemble.EngineSettings, options={"engine": engine, "address": address})
+    _print_info(ensemble.build_cache(settings, out, resume, runs).to_dict(), as_json)
 
 
 @app.command()
@@ -110,8 +127,65 @@ def verify(
         raise CacheError(f"{cache}: " + "; ".join(report.bad.values()))
 
 
-def _print_info(plain: dict[str, object], as_json: bool) -> None:
+@app.command()
+def repair(
+    cache: CachePath,
+    data: Annotated[str, typer.Option("--data", metavar="D", help="The dataset that the cache was made of.")],
+    teachers: Annotated[
+        list[str], typer.Option("--teacher", metavar="SPEC", help="MODEL:T of each of its teachers, in its order.")
+    ],
+    teacher_weights: TeacherWeights = None,
+    teacher_classes: TeacherClasses = None,
+    engine: Engine = "local",
+    address: Address = None,
+    as_json: Json = False,
+) -> None:
+    """Compute again what is damaged or missing, and nothing else; other teachers or data are refused."""
+    from edgeseg import teachers as ensemble
+    from edgeseg.config import resolve
+
+    options = {
+        "teachers": teachers,
+        "data": data,
+        "teacher_weights": teacher_weights or None,
+        "teacher_classes": teacher_classes or None,
+    }
+    settings = resolve(ensemble.CacheSettings, options=options)
+    runs = resolve(ensemble.EngineSettings, options={"engine": engine, "address": address})
+    _print_info(ensemble.repair_cache(cache, settings, runs).to_dict(), as_json)
+
+
+def _print_info(plain: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(plain)
-    else:
-        print_table(("key", "value"), list(plain.items()))
+        return
+    apart = ("class_weights", "gate")
+    print_table(("key", "value"), [(key, _lines(value)) for key, value in plain.items() if key not in apart])
+    models = [teacher["model"] for teacher in plain.get("teachers", [])]
+    if weights := plain.get("class_weights"):
+        _print_by_class("Class weights", models, weights)
+    if gate := plain.get("gate"):
+        figures = [{"overall": given["miou"], **given["iou"]} for given in (*gate["teachers"], gate["ensemble"])]
+        _print_by_class("IoU on the labels of the cached frames, %", [*models, "ensemble"], figures, percent=True)
+
+
+def _print_by_class(title: str, models: list[str], columns: list[dict[str, Any]], percent: bool = False) -> None:
+    # Teachers of one recipe differ in the folder, not in the file's name.
+    heads = ["/".join(Path(model).parts[-2:]) for model in models]
+    rows = [(name, *(_percent(c[name]) if percent else c[name] for c in columns)) for name in columns[0]]
+    print_table(("class", *heads), rows, title)
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{100 * share:.1f}"
+
+
+def _lines(value: Any) -> Any:
+    """A list as lines, a teacher as its spec and the start of its digest, settings as names and values."""
+    if isinstance(value, list):
+        return "\n".join(str(_lines(item)) for item in value)
+    if isinstance(value, dict) and "digest" in value:
+        return f"{value['model']}:{value['temperature']:g} ({value['digest'][:12]}…)"
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {part}" for name, part in value.items())
+    return value

@@ -84,6 +84,13 @@ def distill(
         str | None,
         typer.Option("--kl-weight", metavar="L", help="Weight λ of the KL term; auto: by kl_ratio."),
     ] = None,
+    require_ensemble_gain: Annotated[
+        bool | None,
+        typer.Option(
+            "--require-ensemble-gain",
+            help="Refuse a cache whose ensemble loses to its best member, overall or in a class.",
+        ),
+    ] = None,
     val: Val = None,
     unlabeled: Unlabeled = None,
     unlabeled_cache: Annotated[
@@ -109,6 +116,7 @@ def distill(
     options = _options(network, data, val, init, backbone_weights, size, epochs, batch_size, learning_rate, seed)
     options |= {"cache": cache, "student_temperature": student_temperature, "kl_weight": kl_weight}
     options |= {"unlabeled": unlabeled, "unlabeled_cache": unlabeled_cache}
+    options |= {"require_ensemble_gain": require_ensemble_gain}
     with students.one_voice():
         settings = resolve(students.DistillSettings, config, overrides or (), options)
         result = students.distill(settings, out, resume=resume)

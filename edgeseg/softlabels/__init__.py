@@ -7,6 +7,7 @@ one shard of a Zarr 3 array (``layout``) in a folder or an object store (``place
 from edgeseg.softlabels.encoding import Coding, EncodedFrame, encode_frame
 from edgeseg.softlabels.fit import require_fit
 from edgeseg.softlabels.frames import MissingFrameError
+from edgeseg.softlabels.gate import Shortfall, check_gate, shortfalls
 from edgeseg.softlabels.info import CacheInfo, TeacherRecord
 from edgeseg.softlabels.reader import SoftLabels
 from edgeseg.softlabels.reader import open_cache as open
@@ -20,11 +21,14 @@ __all__ = [
     "Coding",
     "EncodedFrame",
     "MissingFrameError",
+    "Shortfall",
     "SoftLabels",
     "TeacherRecord",
     "VerifyReport",
+    "check_gate",
     "encode_frame",
     "open",
     "require_fit",
+    "shortfalls",
     "verify",
 ]

@@ -126,6 +126,8 @@ class DistillSettings(TrainSettings):
         kl_t_squared: Whether the KL term is multiplied by T_s².
         kl_on: ``labeled`` masks the pixels that have no label, ``all`` uses every pixel with a soft label.
         kl_aux: Whether the auxiliary heads learn from soft labels too, with the weights of their cross-entropy.
+        require_ensemble_gain: Whether a cache whose ensemble loses to its best member, overall or in a class, is
+            refused; otherwise that is a warning.
         ce_weight: 0 is KL alone, which needs no labels with ``kl_on`` ``all``.
     """
 
@@ -143,6 +145,7 @@ class DistillSettings(TrainSettings):
     kl_on: Literal["labeled", "all"] = "labeled"
     kl_aux: bool = True
     ce_weight: float = 1.0
+    require_ensemble_gain: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -74,7 +74,7 @@ def distill(settings: DistillSettings, out: Path, resume: bool = False) -> Train
     """Trains one network on labels and on cached soft labels; arguments and files as of ``train``.
 
     Raises:
-        CacheError: The cache does not fit the dataset; nothing was trained or written.
+        CacheError: The cache does not fit the dataset, or its ensemble fails the gate; nothing was trained or written.
         ConfigError: See ``train``; also where the settings need labels that the dataset has not.
         DataError: See ``train``.
         ModelError: See ``train``.
@@ -85,6 +85,7 @@ def distill(settings: DistillSettings, out: Path, resume: bool = False) -> Train
         cache = softlabels.open(settings.cache)
         sources = open_sources(settings, settings.needs_labels)
         softlabels.require_fit(cache, sources.train)
+        softlabels.check_gate(cache, settings.require_ensemble_gain)
         unlabeled = open_unlabeled(settings, sources, cache)
         return _run(settings, start, sources, unlabeled, cache.window, {"soft_labels": cache.info.fingerprint})
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
 
-from edgeseg import progress
+from edgeseg import softlabels
+from edgeseg.progress import warn
 from edgeseg.teachers.weights import confusion
 
 
@@ -23,27 +22,21 @@ def gate_figures(names: Sequence[str], counts: NDArray[np.int64], classes: Seque
         classes: C class names.
 
     Returns:
-        Plain data: ``teachers``, a list of model, miou, iou; ``ensemble``, miou and iou. A class without
-        labeled pixels is None.
+        Plain data: ``teachers``, a list of model, miou, iou; ``ensemble``, miou and iou, None for a class without
+        labeled pixels; ``behind``, where the ensemble loses to its best member: ``overall`` or classes.
     """
     figures = [_figures(c, classes) for c in counts]
-    return {
+    gate = {
         "teachers": [{"model": name, **figure} for name, figure in zip(names, figures, strict=False)],
         "ensemble": figures[-1],
     }
+    return {**gate, "behind": [lost.where for lost in softlabels.shortfalls(gate)]}
 
 
-def print_gate(gate: dict[str, Any]) -> None:
-    """Prints the figures as a table on stderr, in percent."""
-    table = Table("IoU, %", title="On the labels of the cached frames", title_justify="left")
-    columns = [*gate["teachers"], {"model": "ensemble", **gate["ensemble"]}]
-    for column in columns:
-        table.add_column("/".join(Path(column["model"]).parts[-2:]), justify="right")
-    for name in gate["ensemble"]["iou"]:
-        table.add_row(name, *(_percent(column["iou"][name]) for column in columns))
-    table.add_section()
-    table.add_row("mean", *(_percent(column["miou"]) for column in columns))
-    progress.console().print(table)
+def warn_of_losses(gate: dict[str, Any]) -> None:
+    """Says on stderr where the ensemble loses to its best member, if it does."""
+    if lost := softlabels.shortfalls(gate):
+        warn(f"the ensemble loses to its best member: {', '.join(map(str, lost))}")
 
 
 def _figures(counts: NDArray[np.int64], classes: Sequence[str]) -> dict[str, Any]:
@@ -54,7 +47,3 @@ def _figures(counts: NDArray[np.int64], classes: Sequence[str]) -> dict[str, Any
 
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"

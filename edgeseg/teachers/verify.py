@@ -16,8 +16,8 @@ from edgeseg.datasets import Dataset
 from edgeseg.errors import CacheError, ConfigError
 from edgeseg.progress import track
 from edgeseg.softlabels import Agreement, SoftLabels, VerifyReport
-from edgeseg.teachers.build import load_teachers
 from edgeseg.teachers.ensemble import combine
+from edgeseg.teachers.makers import load_makers
 from edgeseg.teachers.settings import CacheSettings
 from edgeseg.teachers.teacher import Teacher
 
@@ -25,7 +25,7 @@ from edgeseg.teachers.teacher import Teacher
 def verify_cache(path: Path, settings: CacheSettings, frames: int = 20, seed: int = 0) -> VerifyReport:
     """Checks every checksum, then runs the teachers again on some frames and compares.
 
-    Class weights and mirroring are the cache's own; ``settings`` names teachers and data.
+    Class weights, mirroring and remapping are the cache's own; ``settings`` names teachers and data.
 
     Args:
         path: The cache.
@@ -42,8 +42,7 @@ def verify_cache(path: Path, settings: CacheSettings, frames: int = 20, seed: in
     report = softlabels.verify(path)
     cache = softlabels.open(path)
     dataset = datasets.open(settings.data)
-    flip = bool(cache.info.settings.get("flip", False))
-    teachers = load_teachers(replace(settings, flip=flip), dataset)
+    teachers = load_makers(cache.info, settings)
     _require_makers(cache, teachers)
     whole = [i for i, sample_id in enumerate(dataset.sample_ids) if sample_id in cache and sample_id not in report.bad]
     if not whole:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from edgeseg import softlabels
 from edgeseg.datasets.camvid import CLASS_MAP
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.nets import build
@@ -80,6 +81,27 @@ def tree() -> Callable[[Path], dict[str, bytes]]:
         return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
     return read
+
+
+@pytest.fixture
+def damage() -> Callable[[Path, str], None]:
+    """Flips a bit in the middle of the file that holds a frame, found by trying."""
+
+    def flip(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+
+    def search(cache: Path, sample_id: str) -> None:
+        files = [p for p in cache.rglob("*") if p.is_file() and p.suffix not in (".json", ".yaml")]
+        for path in sorted(files, key=lambda p: p.stat().st_size, reverse=True):
+            flip(path)
+            if sample_id in softlabels.verify(cache).bad:
+                return
+            flip(path)
+        raise AssertionError(f"no file of {cache} holds {sample_id}")
+
+    return search
 
 
 @pytest.fixture

@@ -44,9 +44,11 @@ def test_soft_labels_of_another_frame_are_noticed(settings: CacheSettings, tmp_p
     assert agreement is not None and agreement.kl_nats > 1e-3
 
 
-def test_damaged_frame_is_reported_and_not_compared(settings: CacheSettings, tmp_path: Path) -> None:
+def test_damaged_frame_is_reported_and_not_compared(
+    settings: CacheSettings, tmp_path: Path, damage: Callable[[Path, str], None]
+) -> None:
     build_cache(settings, tmp_path / "c")
-    next((tmp_path / "c" / "frames").glob("*/*/c/1/0/0/0")).write_bytes(b"edges")
+    damage(tmp_path / "c", "train/frame1")
     report = verify_cache(tmp_path / "c", settings)
     assert set(report.bad) == {"train/frame1"} and report.agreement is not None and report.agreement.frames == 3
 
