@@ -29,7 +29,7 @@ def _soft(label: NDArray[np.uint8]) -> NDArray[np.float32]:
     return (0.89 * np.eye(11)[known] + 0.01).transpose(2, 0, 1).astype(np.float32)
 
 
-def _write_cache(folder: Path, dataset: Dataset, temperature: float = 3.0) -> None:
+def _write_cache(folder: Path, dataset: Dataset, temperature: float = 3.0, gate: dict[str, Any] | None = None) -> None:
     info = softlabels.CacheInfo(
         class_map=dataset.class_map,
         teachers=(softlabels.TeacherRecord("t.edgeseg", temperature, "1" * 64),),
@@ -39,7 +39,7 @@ def _write_cache(folder: Path, dataset: Dataset, temperature: float = 3.0) -> No
     with softlabels.CacheWriter(folder, info) as writer:
         for index, sample_id in enumerate(dataset.sample_ids):
             writer.put(sample_id, _soft(dataset.label(index)))
-        writer.finish({})
+        writer.finish(gate or {})
 
 
 @pytest.fixture
@@ -171,6 +171,16 @@ def test_cache_that_lacks_a_frame_is_refused_before_anything(
     _write_cache(tmp_path / "small", datasets.Subset(datasets.open(f"{camvid}#train"), range(5)))
     with pytest.raises(CacheError, match=r"2 of 7 frames are missing"):
         distill(distill_settings(cache=tmp_path / "small"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_ensemble_that_loses_to_its_member_is_refused_before_anything(
+    distill_settings: Make, camvid: str, tmp_path: Path
+) -> None:
+    gate = {"teachers": [{"model": "t", "miou": 0.5, "iou": {}}], "ensemble": {"miou": 0.4, "iou": {}}}
+    _write_cache(tmp_path / "worse", datasets.open(f"{camvid}#train"), gate=gate)
+    with pytest.raises(CacheError, match=r"loses to its best member: overall 40\.0 against 50\.0 % IoU of t"):
+        distill(distill_settings(cache=tmp_path / "worse", require_ensemble_gain=True), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
