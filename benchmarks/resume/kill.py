@@ -155,7 +155,7 @@ def compare(writer: Writer, whole: Writer) -> dict[str, Any]:
     }
 
 
-def measure(points: int, seed: int, folder: Path) -> dict[str, Any]:
+def measure(points: int, seed: int, with_chains: bool, folder: Path) -> dict[str, Any]:
     """All kills: figures of every one, and what they come to."""
     draw, settings = random.Random(seed), draw_data(folder / "data")
     warm_up(settings)
@@ -170,7 +170,8 @@ def measure(points: int, seed: int, folder: Path) -> dict[str, Any]:
             writer = Writer(chosen, folder / f"killed-{scratch}-{number}")
             rows.append({"keeps_probabilities": scratch, **kill_once(writer, whole, seconds, draw)})
             writer.clear()
-        chains.append(kill_repeatedly(Writer(chosen, folder / f"chain-{scratch}"), whole, seconds, draw))
+        if with_chains:
+            chains.append(kill_repeatedly(Writer(chosen, folder / f"chain-{scratch}"), whole, seconds, draw))
     return {
         "points": len(rows),
         "identical": sum(row["identical"] for row in [*rows, *chains]) == len(rows) + len(chains),
@@ -186,11 +187,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=50, help="How many builds are killed.")
     parser.add_argument("--seed", type=int, default=0, help="Of the random points.")
+    parser.add_argument("--without-chains", action="store_true", help="Leave out what is killed again and again.")
     parser.add_argument("--results", type=Path, default=RESULTS, help="The JSON file.")
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(given.points, given.seed, Path(folder))
+        found = measure(given.points, given.seed, not given.without_chains, Path(folder))
     command = f"python -m benchmarks.resume.kill --points {given.points} --seed {given.seed}"
     write_atomic(
         given.results, json.dumps({"command": command, "machine": describe_machine(), **found}, indent=1) + "\n"
