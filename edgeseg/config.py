@@ -77,7 +77,12 @@ def write(settings: Any, path: Path) -> None:
     Raises:
         OutputError: The place cannot be written.
     """
-    write_atomic(path, yaml.safe_dump(to_plain(settings), sort_keys=False, allow_unicode=True))
+    write_atomic(path, to_yaml(settings))
+
+
+def to_yaml(settings: Any) -> str:
+    """Settings as the text of a file that ``resolve`` reads."""
+    return str(yaml.safe_dump(to_plain(settings), sort_keys=False, allow_unicode=True))
 
 
 def read_mapping(path: Path) -> dict[str, Any]:

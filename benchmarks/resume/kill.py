@@ -34,8 +34,10 @@ from edgeseg import datasets
 from edgeseg.datasets.camvid import CLASS_MAP
 from edgeseg.deploy.machine import describe_machine
 from edgeseg.files import write_atomic
+from edgeseg.softlabels import CacheInfo
 from edgeseg.teachers import CacheSettings, build_cache
 from edgeseg.teachers.loading import load_teachers
+from edgeseg.teachers.teacher_set import TeacherSet
 
 RESULTS = Path(__file__).parents[1] / "results" / "softlabels" / "resume.json"
 FRAMES, HEIGHT, WIDTH = 12, 24, 32
@@ -120,8 +122,9 @@ def warm_up(settings: CacheSettings) -> None:
     os.environ[TRACE] = os.devnull
     dataset = datasets.open(settings.data)
     datasets.require_usable(dataset)
-    for teacher in load_teachers(settings, dataset.class_map, None):
-        teacher.probs(dataset.image(0), HEIGHT, WIDTH)
+    weights = ((1.0,) * dataset.class_map.num_classes,) * len(settings.teachers)
+    info = CacheInfo(dataset.class_map, (), dataset.sample_ids, "", class_weights=weights)
+    TeacherSet(load_teachers(settings, dataset.class_map, None)).mix(dataset, 0, info)
 
 
 def kill_once(writer: Writer, whole: Writer, seconds: float, draw: random.Random) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from edgeseg.errors import CacheError, UsageError
 
 app = typer.Typer(help="Soft labels of an ensemble of teachers, cached once.", no_args_is_help=True)
 
-CachePath = Annotated[Path, typer.Argument(metavar="C", help="The cache's folder.")]
+CachePath = Annotated[str, typer.Argument(metavar="C", help="The cache: a folder, or the URL of an object store.")]
 Teachers = Annotated[
     list[str] | None,
     typer.Option("--teacher", metavar="SPEC", help="MODEL:T, T the softening temperature; repeatable."),
@@ -37,7 +37,7 @@ Address = Annotated[
 
 @app.command()
 def build(
-    out: Annotated[Path, typer.Option("--out", metavar="C", help="The cache's folder.")],
+    out: Annotated[str, typer.Option("--out", metavar="C", help="The cache: a folder, or the URL of an object store.")],
     teachers: Teachers = None,
     data: Annotated[
         str | None, typer.Option("--data", metavar="D", help="Frames to cache, LAYOUT:PATH[#SPLIT].")

@@ -67,7 +67,7 @@ class Frames:
         except KeyError:
             raise MissingFrameError(
                 f"the cache has no soft labels of {sample_id!r} ({self._place.name} lacks them); "
-                "add it with: edgeseg cache build --resume and the settings of before"
+                "edgeseg cache repair, with the cache's own data and teachers, adds what it lacks"
             ) from None
 
     def put(self, sample_id: str, frame: EncodedFrame) -> None:
@@ -212,7 +212,7 @@ class Frames:
         return CacheError(f"{where}: the soft labels of {sample_id!r} are damaged ({error}); {_MEND}")
 
 
-_MEND = "edgeseg cache build --resume with the settings of before computes them again"
+_MEND = "edgeseg cache repair, with the cache's own data and teachers, computes them again"
 
 
 def _check_window(layout: Layout, sample_id: str, top: int, left: int, height: int, width: int) -> None:

@@ -65,14 +65,14 @@ def check_gate(cache: SoftLabels, require_gain: bool = False) -> None:
     gate = cache.info.gate
     if require_gain and not gate:
         raise CacheError(
-            f"{cache.folder}: whether its ensemble beats its members is unknown, since its frames have no labels or "
+            f"{cache.where}: whether its ensemble beats its members is unknown, since its frames have no labels or "
             "its build is unfinished; distil without --require-ensemble-gain, or from a cache of labeled frames"
         )
     lost = shortfalls(gate)
     if not lost:
         return
     more = f" and in {len(lost) - _LISTED} more classes" if len(lost) > _LISTED else ""
-    message = f"{cache.folder}: the ensemble loses to its best member: {', '.join(map(str, lost[:_LISTED]))}{more}"
+    message = f"{cache.where}: the ensemble loses to its best member: {', '.join(map(str, lost[:_LISTED]))}{more}"
     if require_gain:
         raise CacheError(
             f"{message}. Build the cache with better teachers or class weights, or distil without "

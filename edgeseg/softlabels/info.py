@@ -43,7 +43,6 @@ class CacheInfo:
         data_digest: Digest of the dataset's sample ids and labels.
         settings: Further settings that decide the content, plain data.
         class_weights: (M, C) weights of eq. 4.1, () before they are measured.
-        scratch: Whether the build keeps each teacher's probabilities, in 16 bits, until the class weights are measured.
         gate: Figures of teachers and ensemble on the dataset's labels, plain data; {} where there are none.
         complete: Whether every frame was written.
         frames: Frames on disk.
@@ -56,7 +55,6 @@ class CacheInfo:
     data_digest: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     class_weights: tuple[tuple[float, ...], ...] = ()
-    scratch: bool = False
     gate: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = False
     frames: int = 0
@@ -120,7 +118,6 @@ def write_info(place: Place, info: CacheInfo) -> None:
         "data_digest": info.data_digest,
         "settings": dict(info.settings),
         "class_weights": info.class_weights,
-        "scratch": info.scratch,
         "gate": dict(info.gate),
         "complete": info.complete,
     }
@@ -150,7 +147,6 @@ def read_info(place: Place) -> CacheInfo:
             data_digest=plain["data_digest"],
             settings=plain["settings"],
             class_weights=tuple(tuple(row) for row in plain["class_weights"]),
-            scratch=plain["scratch"],
             gate=plain["gate"],
             complete=plain["complete"],
         )

@@ -135,6 +135,14 @@ class CacheWriter:
         rows = tuple(tuple(float(c) for c in row) for row in class_weights)
         self._update(replace(self.info, class_weights=rows))
 
+    def attach(self, name: str, text: str) -> None:
+        """Puts a file beside the frames, for people.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        self._place.write(name, text.encode())
+
     def finish(self, gate: Mapping[str, Any]) -> None:
         """Marks the cache complete, records the gate figures and removes the scratch folder.
 

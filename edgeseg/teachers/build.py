@@ -24,18 +24,20 @@ HERE = EngineSettings()
 """The teachers run in this process."""
 
 
-def build_cache(settings: CacheSettings, out: Path, resume: bool = False, engine: EngineSettings = HERE) -> CacheInfo:
+def build_cache(
+    settings: CacheSettings, out: Path | str, resume: bool = False, engine: EngineSettings = HERE
+) -> CacheInfo:
     """Runs the teachers over a dataset and keeps their mixed soft labels.
 
     The class weights must be known before anything can be mixed. Where they are measured on the frames that
-    are cached, the teachers' probabilities wait in a scratch folder inside ``out``, so that no teacher sees
-    a frame twice, if there is space for it (``settings.scratch``) and they run on this machine. Killed at any
+    are cached, the teachers' probabilities wait in a local scratch folder, so that no teacher sees a frame
+    twice, if there is space for it (``settings.scratch``) and they run on this machine. Killed at any
     moment, the build goes on with ``resume`` where it stopped, and ends with the same bytes as one that was
     never interrupted, wherever the teachers run, as long as the hardware computes the same.
 
     Args:
         settings: Teachers, dataset and how they are mixed.
-        out: The cache's folder.
+        out: The cache, a folder or the URL of an object store.
         resume: Whether a cache that is there is continued; frames that are damaged are computed again.
         engine: Where the teachers run.
 
@@ -55,13 +57,14 @@ def build_cache(settings: CacheSettings, out: Path, resume: bool = False, engine
     weighting = settle(settings, dataset)
     table = load_table(settings.remap) if settings.remap else None
     teachers = load_teachers(settings, dataset.class_map, table)
-    keeps = engine.engine == "local" and weighting.measured_on is dataset and _has_space(settings, dataset, out)
+    waits = engine.engine == "local" and weighting.measured_on is dataset
     # The engine first, so that a cluster that is not there leaves no empty cache behind.
     with (
         open_engine(engine, settings, table, teachers) as runs,
         CacheWriter(out, _plan(settings, dataset, teachers, weighting, table), resume) as writer,
     ):
-        config.write(settings, out / "config.yaml")
+        writer.attach("config.yaml", config.to_yaml(settings))
+        keeps = waits and _has_space(settings, dataset, writer.scratch)
         runs.keep(KeptProbs(writer.scratch / "probs", dataset, keeps))
         work = Construction(dataset, writer, runs)
         work.settle_weights(weighting)
@@ -89,13 +92,13 @@ def _plan(
     )
 
 
-def _has_space(settings: CacheSettings, dataset: Dataset, out: Path) -> bool:
-    """Whether each teacher's probabilities may wait in ``out``, two bytes a pixel and class."""
+def _has_space(settings: CacheSettings, dataset: Dataset, scratch: Path) -> bool:
+    """Whether each teacher's probabilities may wait there, two bytes a pixel and class."""
     if settings.scratch is not None:
         return settings.scratch
     height, width = dataset.size(0)
     needed = 2 * len(settings.teachers) * len(dataset) * dataset.class_map.num_classes * height * width
-    place = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    place = next(folder for folder in (scratch.absolute(), *scratch.absolute().parents) if folder.exists())
     free = shutil.disk_usage(place).free
     if fits := needed <= free / 2:
         return fits

@@ -36,7 +36,7 @@ class RepairReport:
         return {"frames": self.frames, "repaired": list(self.repaired)}
 
 
-def repair_cache(path: Path, settings: CacheSettings, engine: EngineSettings = HERE) -> RepairReport:
+def repair_cache(path: Path | str, settings: CacheSettings, engine: EngineSettings = HERE) -> RepairReport:
     """Checks every frame against its checksums and computes again those that are damaged or missing.
 
     Class weights, mirroring and remapping are the cache's own, so that a repaired cache has the bytes that it had.
@@ -67,7 +67,7 @@ def repair_cache(path: Path, settings: CacheSettings, engine: EngineSettings = H
     return RepairReport(len(dataset), bad)
 
 
-def _require_makers(path: Path, info: CacheInfo, dataset: Dataset, teachers: Sequence[Teacher]) -> None:
+def _require_makers(path: Path | str, info: CacheInfo, dataset: Dataset, teachers: Sequence[Teacher]) -> None:
     given = replace(
         info,
         class_map=dataset.class_map,

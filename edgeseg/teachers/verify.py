@@ -22,7 +22,7 @@ from edgeseg.teachers.settings import CacheSettings
 from edgeseg.teachers.teacher import Teacher
 
 
-def verify_cache(path: Path, settings: CacheSettings, frames: int = 20, seed: int = 0) -> VerifyReport:
+def verify_cache(path: Path | str, settings: CacheSettings, frames: int = 20, seed: int = 0) -> VerifyReport:
     """Checks every checksum, then runs the teachers again on some frames and compares.
 
     Class weights, mirroring and remapping are the cache's own; ``settings`` names teachers and data.
