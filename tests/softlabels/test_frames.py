@@ -66,7 +66,7 @@ def test_every_damaged_byte_is_found(tiled: Path, shard: Shard) -> None:
     for position in [*range(0, 140, 7), *range(140, len(whole), len(whole) // 20), len(whole) - 1]:
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x10]) + whole[position + 1 :])
         assert "'c' are damaged" in softlabels.verify(tiled).bad["c"]
-        with pytest.raises(CacheError, match=r"c/2/0/0/0: the soft labels of 'c' are damaged.*--resume"):
+        with pytest.raises(CacheError, match=r"c/2/0/0/0: the soft labels of 'c' are damaged.*cache repair"):
             soft["c"]
 
 
