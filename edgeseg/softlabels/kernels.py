@@ -18,9 +18,9 @@ _compiled = numba.njit(nogil=True, cache=True, fastmath={"nnan", "ninf", "nsz", 
 
 @numba.njit(inline="always")
 def _exp(x):  # type: ignore[no-untyped-def]
-    """e^x by 2^n · 2^f with a polynomial of degree 5 in f ∈ [−½, ½]; relative error below 5e-6."""
-    scaled = min(max(x, _F(-MAX_LOG)), _F(MAX_LOG)) * _F(1.4426950408889634)
-    whole = np.floor(scaled + _F(0.5))
+    """e^x for |x| ≤ 87 by 2^n · 2^f with a polynomial of degree 5 in f ∈ [−½, ½]; relative error below 5e-6."""
+    scaled = x * _F(1.4426950408889634)
+    whole = np.rint(scaled)
     f = scaled - whole
     power = _F(1.3333558e-3)
     power = power * f + _F(9.6181291e-3)
@@ -205,6 +205,7 @@ def synthesise(codes, step, basis, waves, grid, at_row, at_column):  # type: ign
     even, odd = np.empty(8 * wide, np.float32), np.empty(8 * wide, np.float32)
     first, last = max(0, -at_column // 2), min(wide, (width - at_column) // 2)
     start = at_column // 2 + first
+    most = _F(MAX_LOG)
     for i in range(down):
         top = at_row + i * 16
         lines = range(max(0, -top // 2), min(8, (height - top) // 2))
@@ -218,8 +219,8 @@ def synthesise(codes, step, basis, waves, grid, at_row, at_column):  # type: ign
                         evens = even[y * wide + first : y * wide + last]
                         odds = odd[y * wide + first : y * wide + last]
                         for x in range(last - first):
-                            pairs[x, 0] = evens[x]
-                            pairs[x, 1] = odds[x]
+                            pairs[x, 0] = min(max(evens[x], -most), most)
+                            pairs[x, 1] = min(max(odds[x], -most), most)
 
 
 @numba.njit(inline="always")
@@ -255,12 +256,15 @@ def _inverse(codes, step, waves, latent):  # type: ignore[no-untyped-def]
 
 @numba.njit(inline="always")
 def _mix(latent, i, weights, line):  # type: ignore[no-untyped-def]
-    line[:] = _F(0)
     for k in range(0, latent.shape[0], 4):
         a, b, c, d = latent[k, i], latent[k + 1, i], latent[k + 2, i], latent[k + 3, i]
         u, v, w, z = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
-        for x in range(line.shape[0]):
-            line[x] += (u * a[x] + v * b[x]) + (w * c[x] + z * d[x])
+        if k == 0:
+            for x in range(line.shape[0]):
+                line[x] = (u * a[x] + v * b[x]) + (w * c[x] + z * d[x])
+        else:
+            for x in range(line.shape[0]):
+                line[x] += (u * a[x] + v * b[x]) + (w * c[x] + z * d[x])
 
 
 @_compiled

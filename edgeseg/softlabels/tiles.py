@@ -69,7 +69,7 @@ def decode_tile(content: bytes, classes: int, size: tuple[int, int], grid: Grid,
     numbers = 4 * classes * used
     blocks = (size[0] // CELL, size[1] // CELL)
     body = require("zstandard", "train").ZstdDecompressor().decompress(memoryview(content)[_HEADER.size + 4 * used :])
-    padded = -(-used // 4) * 4
+    padded = max(4, -(-used // 4) * 4)
     basis = np.zeros((2, 2, classes, padded), np.float32)
     basis[..., :used] = _unfold(_joined(body, 0, numbers, 2)).reshape(2, 2, classes, used) * steps
     codes = np.zeros((padded, 8, 8, *blocks), np.int16)
