@@ -19,7 +19,8 @@ class Recipe:
 
     Attributes:
         common: Settings that all trainings share.
-        shares: Share of the frames that is labeled, ``K/N`` → its ``seeds`` and ``epochs``.
+        shares: Share of the frames that is labeled, ``K/N`` → its ``seeds``, its ``epochs``, and the ``start_epoch`` of
+            unlabeled frames.
         tail: Names of the rare classes, for the tables.
         arms: Row of the table → settings; ``unlabeled: rest`` stands for the frames that are not labeled, and those
             with ``kl_weight`` are distilled.
@@ -83,6 +84,7 @@ class Job:
         extra = {**self.recipe.arms[arm], "seed": seed}
         if "unlabeled" in extra:
             extra["unlabeled"] = self.spec(f"train@~{share}")
+            extra["semi"] = {**extra["semi"], "start_epoch": self.recipe.shares[share]["start_epoch"]}
         if not self.recipe.distilled(arm):
             return self._training(students.TrainSettings, share, extra)
         cache = str(self.out / folder_of(share, "cache"))
