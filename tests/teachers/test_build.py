@@ -17,7 +17,7 @@ from edgeseg import datasets, softlabels
 from edgeseg.datasets.camvid import CLASS_MAP
 from edgeseg.errors import CacheError, ConfigError, DataError, OutputError
 from edgeseg.metrics import ConfusionMatrix
-from edgeseg.teachers import CacheSettings, build_cache, combine, load_teacher, parse_spec
+from edgeseg.teachers import CacheSettings, build_cache, combine, load_teacher, parse_spec, repair_cache
 from edgeseg.teachers.teacher import Teacher
 
 Save = Callable[..., Path]
@@ -253,6 +253,15 @@ def test_gate_of_the_cache_says_where_the_ensemble_is_behind(settings: CacheSett
     behind = [name for name, iou in gate["ensemble"]["iou"].items() if iou < best[name]]
     overall = ["overall"] if gate["ensemble"]["miou"] < max(t["miou"] for t in gate["teachers"]) else []
     assert gate["behind"] == [*overall, *behind]
+
+
+def test_cache_in_an_object_store_holds_the_same(settings: CacheSettings, tmp_path: Path) -> None:
+    here, there = build_cache(settings, tmp_path / "c"), build_cache(settings, "memory://store/c")
+    assert (there.fingerprint, there.gate, there.bytes) == (here.fingerprint, here.gate, here.bytes)
+    near, far = softlabels.open(tmp_path / "c"), softlabels.open("memory://store/c")
+    for sample_id in here.sample_ids:
+        np.testing.assert_array_equal(far[sample_id], near[sample_id])
+    assert repair_cache("memory://store/c", settings).repaired == {}
 
 
 def test_second_build_of_the_same_cache_is_refused(settings: CacheSettings, tmp_path: Path) -> None:
