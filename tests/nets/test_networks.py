@@ -24,7 +24,9 @@ VARIANTS = [
     pytest.param("icnet", {"backbone": "resnet18", "align_corners": True}, id="icnet-corners"),
     pytest.param("deeplabv3", {"backbone": "mobilenet_v3_large", "aux": True}, id="deeplabv3"),
     pytest.param("deeplabv3plus", {}, id="deeplabv3plus-mobilenetv2"),
-    pytest.param("deeplabv3plus", {"backbone": "efficientnet_lite0", "separable": True}, id="deeplabv3plus-efficientnet-lite0"),
+    pytest.param(
+        "deeplabv3plus", {"backbone": "efficientnet_lite0", "separable": True}, id="deeplabv3plus-efficientnet-lite0"
+    ),
     pytest.param("deeplabv3plus", {"pad_first": True, "output_stride": 8}, id="deeplabv3plus-pad-first"),
 ]
 
