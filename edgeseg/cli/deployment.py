@@ -69,11 +69,34 @@ def export(
         str | None,
         typer.Option("--data", metavar="D", help="Frames to compare with the checkpoint; default: drawn ones."),
     ] = None,
+    precision: Annotated[str, typer.Option("--precision", help="fp32, fp16 or int8.")] = "fp32",
+    calibrate: Annotated[
+        str | None, typer.Option("--calibrate", metavar="D", help="int8: frames that give the ranges.")
+    ] = None,
+    calibration_frames: Annotated[int, typer.Option("--calibration-frames", help="At most so many of them.")] = 16,
+    calibration_method: Annotated[
+        str, typer.Option("--calibration-method", help="percentile or minmax.")
+    ] = "percentile",
+    max_miou_drop: Annotated[
+        float, typer.Option("--max-miou-drop", help="int8: points of mIoU; fewer layers are quantised until it holds.")
+    ] = 0.5,
+    min_region_overlap: Annotated[
+        float, typer.Option("--min-region-overlap", help="int8: likewise, of the most uncertain tenth.")
+    ] = 0.9,
     as_json: Json = False,
 ) -> None:
     """Write the deployed graph: the camera's frame in, class map and uncertainty out."""
     from edgeseg.deploy import export as exporting
+    from edgeseg.deploy.precision import PrecisionSettings
 
+    lower = PrecisionSettings(
+        precision,  # type: ignore[arg-type]  # checked when built
+        calibrate,
+        calibration_frames,
+        calibration_method,  # type: ignore[arg-type]
+        max_miou_drop,
+        min_region_overlap,
+    )
     report = exporting.export(
         model,
         out,
@@ -84,6 +107,7 @@ def export(
         batch=_batch(batch),
         opset=opset,
         data=data,
+        lower=lower,
     )
     if as_json:
         print_json(report.to_dict())

@@ -27,7 +27,7 @@ def dataset_frames(spec: str, count: int, size: tuple[int, int] | None = None) -
     if len(dataset) == 0:
         raise DataError(f"{spec}: holds no images to compare on")
     frames = [dataset.image(index) for index in range(min(count, len(dataset)))]
-    return frames if size is None else [_scaled(frame, size) for frame in frames]
+    return frames if size is None else [scaled(frame, size) for frame in frames]
 
 
 def synthetic_frame(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -39,7 +39,8 @@ def synthetic_frame(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]
     return np.asarray(np.clip(drawn, 0, 255), np.uint8)
 
 
-def _scaled(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def scaled(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Scales a frame (H, W, 3) uint8 to another (H, W), averaging where it shrinks."""
     if frame.shape[:2] == size:
         return frame
     return np.asarray(cv2.resize(frame, (size[1], size[0]), interpolation=cv2.INTER_AREA), np.uint8)

@@ -20,6 +20,8 @@ from edgeseg.deploy.export.compare import Tolerance, compare
 from edgeseg.deploy.export.trace import FULL_OUTPUT, trace, without_output
 from edgeseg.deploy.lint import MAX_OPSET, lint
 from edgeseg.deploy.metadata import ExportRecord, Outputs
+from edgeseg.deploy.precision import PrecisionSettings
+from edgeseg.deploy.precision import lower as lower_precision
 from edgeseg.deploy.runners.onnxruntime import OnnxRuntimeRunner
 from edgeseg.deploy.sample_frames import SYNTHETIC, dataset_frames, synthetic_frame
 from edgeseg.deploy.seal import set_metadata
@@ -47,6 +49,7 @@ class ExportSettings:
         outputs: ``graph`` for the deployed graph, ``logits`` for the plain network with float input.
         data: Dataset whose first frames the graph is compared on, None for drawn frames.
         tolerance: Bounds of the comparison.
+        lower: Precision of the graph, and what it may cost.
     """
 
     size: tuple[int, int] | None = None
@@ -57,6 +60,7 @@ class ExportSettings:
     outputs: Outputs = "graph"
     data: str | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
+    lower: PrecisionSettings = field(default_factory=PrecisionSettings)
 
     def __post_init__(self) -> None:
         output_names(self.emit)
@@ -114,8 +118,9 @@ def export(
     outputs: Outputs = "graph",
     data: str | None = None,
     tolerance: Tolerance | None = None,
+    lower: PrecisionSettings | None = None,
 ) -> ExportReport:
-    """Exports a checkpoint to ``out_dir/NAME-fp32.onnx`` with its report ``NAME-fp32.json``.
+    """Exports a checkpoint to ``out_dir/NAME-PRECISION.onnx`` with its report ``NAME-PRECISION.json``.
 
     The arguments are those of ``ExportSettings``. An earlier export of the same name is replaced, but
     only by a graph that passed.
@@ -126,13 +131,17 @@ def export(
             TensorRT refuses, or gives other results than the checkpoint. Nothing is written.
         OutputError: ``out_dir`` cannot be written.
     """
-    settings = ExportSettings(size, frame, emit, batch, opset, outputs, data, tolerance or Tolerance())
+    settings = ExportSettings(
+        size, frame, emit, batch, opset, outputs, data, tolerance or Tolerance(), lower or PrecisionSettings()
+    )
     source = with_size(load_checkpoint(checkpoint_path), settings.size)
     _require_frame(source.info, settings)
     batches = list(_batches(settings, source.info.preprocess.size))
     with tempfile.TemporaryDirectory(prefix="edgeseg-export-") as folder:
         model, info, record = _verified(source, checkpoint_path, settings, batches, Path(folder))
     record = replace(record, parity={**record.parity, "frames_from": settings.data or SYNTHETIC})
+    if settings.lower.precision != "fp32":
+        model, record = _lowered(model, info, record, settings, batches)
     set_metadata(model, info, record)
     return _write(model, info, record, out_dir / f"{checkpoint_path.stem}-{record.precision}.onnx", settings)
 
@@ -172,6 +181,20 @@ def _verified(
     with _opened(final, source.info, record, folder) as stripped:
         stripped.infer_batch(batches[0])
     return final, source.info, replace(record, parity=outcome.to_dict())
+
+
+def _lowered(
+    model: onnx.ModelProto,
+    info: ModelInfo,
+    record: ExportRecord,
+    settings: ExportSettings,
+    batches: list[NDArray[np.uint8]],
+) -> tuple[onnx.ModelProto, ExportRecord]:
+    """The graph in its lower precision, with what that costs in the record."""
+    lowered = lower_precision(model, info, record, settings.lower, [batch[0] for batch in batches])
+    _require_parsable(lowered.model, settings.lower.precision)
+    parity = {**record.parity, **lowered.figures}
+    return lowered.model, replace(record, precision=settings.lower.precision, parity=parity)
 
 
 @contextmanager

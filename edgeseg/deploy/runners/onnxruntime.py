@@ -28,6 +28,8 @@ class OnnxRuntimeRunner:
         threads: Threads within one operator, None for the runtime's choice.
         size: None, or the (h, w) that the caller expects.
         profile_prefix: Where the runtime writes a profile of every node when closed, None for none.
+        optimise: Whether the runtime may fuse and reorder operators; without, a lower precision rounds
+            where the graph says so and nowhere else.
 
     Raises:
         ModelError: The file is damaged, its metadata is missing or does not describe its graph, or it was
@@ -44,11 +46,12 @@ class OnnxRuntimeRunner:
         threads: int | None = None,
         size: tuple[int, int] | None = None,
         profile_prefix: Path | None = None,
+        optimise: bool = True,
     ) -> None:
         if not path.is_file():
             raise missing_model(path)
         content = path.read_bytes()
-        self._session: Any = _open_session(path, threads, profile_prefix)
+        self._session: Any = _open_session(path, threads, profile_prefix, optimise)
         inputs, outputs = _tensors(self._session.get_inputs()), _tensors(self._session.get_outputs())
         self.info, self.export = read_metadata(
             self._session.get_modelmeta().custom_metadata_map, inputs, outputs, str(path)
@@ -118,10 +121,11 @@ class OnnxRuntimeRunner:
         self.close()
 
 
-def _open_session(path: Path, threads: int | None, profile_prefix: Path | None) -> Any:
+def _open_session(path: Path, threads: int | None, profile_prefix: Path | None, optimise: bool) -> Any:
     ort = require("onnxruntime", "cpu")
     options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    levels = ort.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
     options.log_severity_level = 3
     # Networks that were trained for long hold denormal weights, on which processors are many times slower.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")

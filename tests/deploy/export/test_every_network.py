@@ -8,11 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import torch
 
 from edgeseg import datasets, nets
 from edgeseg.deploy.export import export
+from edgeseg.deploy.lint import lint
+from edgeseg.deploy.parity.graphs import GraphProbe
+from edgeseg.deploy.precision.fp16 import to_fp16
+from edgeseg.deploy.precision.int8 import layers, quantised_inputs, to_int8
+from edgeseg.deploy.precision.ranges import activation_ranges
+from edgeseg.deploy.runners import open_runner
+from edgeseg.deploy.sample_frames import synthetic_frame
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.nets.checkpoint import save_checkpoint
 from edgeseg.preprocess import Preprocess
@@ -46,7 +54,8 @@ def graph(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return Path(report.path)
 
 
-def test_tensorrt_parses_and_builds_it(graph: Path) -> None:
+def require_builds(graph: Path) -> None:
+    """Fails unless the parser takes the graph and the builder makes an engine of it."""
     trt = pytest.importorskip("tensorrt_rtx")
     logger = trt.Logger(trt.Logger.ERROR)
     builder = trt.Builder(logger)
@@ -58,3 +67,17 @@ def test_tensorrt_parses_and_builds_it(graph: Path) -> None:
     config.num_compute_capabilities = 1
     config.set_compute_capability(trt.ComputeCapability.SM86, 0)
     assert builder.build_serialized_network(network, config) is not None
+
+
+def test_tensorrt_parses_and_builds_it_in_every_precision(graph: Path, tmp_path: Path) -> None:
+    require_builds(graph)
+    model = onnx.load(graph)
+    with open_runner(graph) as runner:
+        probe = GraphProbe(model, runner.info, "graph")
+    names = layers(model)
+    ranges = activation_ranges(probe, [synthetic_frame(128, 192)], quantised_inputs(model, names), "percentile")
+    for name, lowered in (("fp16", to_fp16(model)), ("int8", to_int8(model, names, ranges))):
+        onnx.checker.check_model(lowered, full_check=True)
+        assert lint(lowered) == []
+        onnx.save(lowered, tmp_path / f"{name}.onnx")
+        require_builds(tmp_path / f"{name}.onnx")

@@ -1,0 +1,119 @@
+"""Which layers may be int8: all of them if that holds the bounds, otherwise fewer, the most harmful left out first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edgeseg.errors import ModelError
+from edgeseg.progress import say, track
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a lower precision costs against the fp32 graph on the same frames.
+
+    Attributes:
+        miou_points: Points of mIoU lost; negative where it gained.
+        disagreement: Share of pixels of another class.
+        region_overlap: Share of the most uncertain tenth of the cells that both choose.
+    """
+
+    miou_points: float
+    disagreement: float
+    region_overlap: float
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a lower precision may cost.
+
+    Attributes:
+        miou_points: Most points of mIoU.
+        region_overlap: Least overlap of the most uncertain regions.
+    """
+
+    miou_points: float = 0.5
+    region_overlap: float = 0.9
+
+    def held_by(self, loss: Loss) -> bool:
+        """Whether a loss is within the bounds."""
+        return loss.miou_points <= self.miou_points and loss.region_overlap >= self.region_overlap
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Outcome of the search.
+
+    Attributes:
+        layers: Layers that are int8.
+        kept: Blocks that stay fp32, the most harmful first, with the share of pixels that each one alone changed.
+        loss: What the choice costs.
+    """
+
+    layers: tuple[str, ...]
+    kept: dict[str, float]
+    loss: Loss
+
+
+def choose_layers(
+    layers: Sequence[str],
+    measure: Callable[[Sequence[str]], Loss],
+    glance: Callable[[Sequence[str]], Loss],
+    bounds: Bounds,
+) -> Choice:
+    """Finds the most layers that may be int8.
+
+    Where all of them cost too much, each block is made int8 alone and looked at; then as few of the most
+    harmful blocks as needed stay fp32, their number found by halving and the result measured itself.
+
+    Args:
+        layers: Names of the layers that may be int8, in order.
+        measure: What making these layers int8 costs, on all frames.
+        glance: The same on few frames.
+        bounds: What it may cost.
+
+    Raises:
+        ModelError: Not even one block may be int8.
+    """
+    loss = measure(layers)
+    if bounds.held_by(loss):
+        return Choice(tuple(layers), {}, loss)
+    blocks = in_blocks(layers)
+    say(
+        f"int8 everywhere costs {loss.miou_points:.2f} points, overlap {loss.region_overlap:.3f}: looking at each block"
+    )
+    harm = {block: glance(names).disagreement for block, names in track(blocks.items(), "quantising each block")}
+    order = sorted(blocks, key=lambda block: -harm[block])
+    tried: dict[int, Loss] = {}
+
+    def left(kept: int) -> list[str]:
+        out = set(order[:kept])
+        return [name for block, names in blocks.items() if block not in out for name in names]
+
+    low, high = 0, len(order)
+    while high - low > 1:
+        kept = (low + high) // 2
+        tried[kept] = measure(left(kept))
+        low, high = (low, kept) if bounds.held_by(tried[kept]) else (kept, high)
+    if high == len(order):
+        raise ModelError(
+            f"int8 costs more than {bounds.miou_points:g} points of mIoU or leaves less than {bounds.region_overlap:g} "
+            "region overlap however few layers are quantised; take --precision fp16, or raise --max-miou-drop"
+        )
+    return Choice(tuple(left(high)), {block: harm[block] for block in order[:high]}, tried[high])
+
+
+def in_blocks(layers: Sequence[str]) -> dict[str, list[str]]:
+    """Layers by the block that they belong to, as torch names them: ``/net/stage2/stage2.1/...``."""
+    blocks: dict[str, list[str]] = {}
+    for layer in layers:
+        blocks.setdefault(_block(layer), []).append(layer)
+    return blocks
+
+
+def _block(layer: str) -> str:
+    parts = layer.removeprefix("/net").strip("/").split("/")
+    if len(parts) < 2:
+        return layer
+    return "/".join(parts[:2]) if parts[1].startswith(f"{parts[0]}.") else parts[0]
