@@ -16,6 +16,7 @@ from edgeseg.deploy.precision.network import LOGITS, network_nodes
 from edgeseg.errors import ModelError, require
 
 _STEPS = 127
+_DEAD = 1e-30
 QUANTISED = {"Conv": 0, "ConvTranspose": 1}
 """Operator → axis of its weight along which the output channels lie."""
 
@@ -96,8 +97,9 @@ class _Quantisation:
             values = self.onnx.numpy_helper.to_array(self.weights[name])
             others = tuple(a for a in range(values.ndim) if a != axis)
             largest = np.abs(values).max(axis=others)
-            # A channel of zeros may have any scale.
-            scale = np.where(largest > 0, largest, 1.0).astype(np.float32) / np.float32(_STEPS)
+            # A channel of zeros may have any scale; weights that died in training are no exact zeros, and their
+            # step must not underflow.
+            scale = np.where(largest > _DEAD, largest, 1.0).astype(np.float32) / np.float32(_STEPS)
             shape = [-1 if a == axis else 1 for a in range(values.ndim)]
             steps = np.clip(np.rint(values / scale.reshape(shape)), -_STEPS, _STEPS).astype(np.int8)
             self.graph.initializer.append(self.onnx.numpy_helper.from_array(steps, f"{name}_int8"))

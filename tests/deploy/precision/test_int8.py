@@ -73,6 +73,19 @@ def test_weights_are_within_half_a_step_per_channel(quantised, model):
     assert checked == len(layers(model))
 
 
+def test_channels_that_died_are_zero_and_not_infinite(model, ranges):
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    node = next(n for n in changed.graph.node if n.name == layers(model)[3])
+    weight = next(w for w in changed.graph.initializer if w.name == node.input[1])
+    values = onnx.numpy_helper.to_array(weight).copy()
+    values[0], values[1] = 0.0, 1e-40
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    lowered = {w.name: onnx.numpy_helper.to_array(w) for w in to_int8(changed, [node.name], ranges).graph.initializer}
+    assert (lowered[f"{weight.name}_scale"] > 0).all()
+    assert not lowered[f"{weight.name}_int8"][:2].any()
+
+
 def test_head_stays_fp32(model):
     assert not [name for name in layers(model) if "classifier" in name]
     assert len(layers(model)) > 70
