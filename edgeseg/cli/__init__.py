@@ -8,6 +8,7 @@ import typer
 
 from edgeseg.cli import cache, data, deployment, models, sweep, training, vehicle
 from edgeseg.cli.demo import demo
+from edgeseg.cli.doctor import doctor
 from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
 
 INTERRUPTED = 130
@@ -22,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(demo)
+app.command()(doctor)
 app.add_typer(data.app, name="data")
 models.register(app)
 training.register(app)
@@ -67,6 +69,7 @@ _EXTRA_OF = {
     "onnx": "train",
     "optuna": "train",
     "onnxruntime": "cpu",
+    "tensorrt": "tensorrt",
     "matplotlib": "report",
     "jinja2": "report",
 }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseg.cli.common import Json, parse_size, print_json, print_table
 from edgeseg.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgeseg.deploy.tensorrt import BuildSettings
 
 
 class Outputs(str, Enum):
@@ -17,6 +20,14 @@ class Outputs(str, Enum):
 
     graph = "graph"
     logits = "logits"
+
+
+class Typing(str, Enum):
+    """Where a TensorRT engine's precision comes from."""
+
+    auto = "auto"
+    strong = "strong"
+    weak = "weak"
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +60,9 @@ def fit_temperature(
 
 
 def export(
-    model: Annotated[Path, typer.Argument(metavar="M.edgeseg")],
+    model: Annotated[
+        Path, typer.Argument(metavar="M.edgeseg", help="A checkpoint; with --tensorrt also an exported .onnx.")
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Gets the .onnx and its report.")],
     size: Annotated[
         str | None, typer.Option("--size", metavar="HxW", help="Network input; default: the model's own.")
@@ -83,9 +96,32 @@ def export(
     min_region_overlap: Annotated[
         float, typer.Option("--min-region-overlap", help="int8: likewise, of the most uncertain tenth.")
     ] = 0.9,
+    tensorrt: Annotated[
+        bool, typer.Option("--tensorrt", help="Also build an engine for this machine's GPU; a .onnx needs no torch.")
+    ] = False,
+    workspace: Annotated[int | None, typer.Option("--workspace", help="TensorRT: MiB that kernels may use.")] = None,
+    timing_cache: Annotated[
+        Path | None, typer.Option("--timing-cache", help="TensorRT: file of kernel timings; default: in DIR.")
+    ] = None,
+    dla: Annotated[int | None, typer.Option("--dla", help="TensorRT: DLA core; the GPU takes what it cannot.")] = None,
+    typing: Annotated[
+        Typing, typer.Option("--typing", help="TensorRT: precision by the graph (strong) or by flags (weak).")
+    ] = Typing.auto,
+    tf32: Annotated[bool, typer.Option("--tf32", help="TensorRT: let fp32 round to TF32.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write the deployed graph: the camera's frame in, class map and uncertainty out."""
+    from edgeseg.deploy.tensorrt import BuildSettings
+
+    engine = BuildSettings(workspace, timing_cache, dla, typing.value, tf32) if tensorrt else None
+    if model.suffix == ".onnx":
+        _report(_engine_of_graph(model, out, engine), as_json)
+        return
+    if engine:
+        from edgeseg.deploy.tensorrt.export import require_target
+
+        # Before the export, which takes minutes.
+        require_target()
     from edgeseg.deploy import export as exporting
     from edgeseg.deploy.precision import PrecisionSettings
 
@@ -109,10 +145,25 @@ def export(
         data=data,
         lower=lower,
     )
+    plain = report.to_dict()
+    if engine:
+        plain["engine"] = _engine_of_graph(report.path, out, engine)
+    _report(plain, as_json)
+
+
+def _engine_of_graph(graph: Path, out: Path, settings: BuildSettings | None) -> dict[str, Any]:
+    if settings is None:
+        raise UsageError(f"{graph}: is exported already; give --tensorrt to build an engine of it")
+    from edgeseg.deploy.tensorrt import export_engine
+
+    return export_engine(graph, out, settings).to_dict()
+
+
+def _report(plain: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print_json(report.to_dict())
+        print_json(plain)
     else:
-        print_table(("key", "value"), list(report.to_dict().items()))
+        print_table(("key", "value"), list(plain.items()))
 
 
 def parity(
@@ -148,9 +199,11 @@ def parity(
 
 def bench(
     models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL ...", help=".onnx or .edgeseg; several are run in turn.")
+        list[Path], typer.Argument(metavar="MODEL ...", help=".onnx, .engine or .edgeseg; several are run in turn.")
     ],
-    backend: Annotated[str | None, typer.Option("--backend", help="onnxruntime, torch; several by commas.")] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="onnxruntime, tensorrt, torch; several by commas.")
+    ] = None,
     size: Annotated[
         list[str] | None,
         typer.Option("--size", metavar="HxW", help="Network input; repeatable. An exported graph has one."),

@@ -114,7 +114,7 @@ def _inside_graph(
     job: RowJob, record: ExportRecord | None, frames: NDArray[np.uint8], latency_ms: float
 ) -> dict[str, Any]:
     """Splits a deployed graph's latency by the runtime's own profile of its nodes, since no clock sees inside it."""
-    if record is None or record.outputs != "graph":
+    if record is None or record.outputs != "graph" or job.backend != OnnxRuntimeRunner.backend:
         return {}
     with (
         tempfile.TemporaryDirectory(prefix="edgeseg-profile-") as folder,

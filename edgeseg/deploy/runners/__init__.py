@@ -11,10 +11,12 @@ from edgeseg.errors import ConfigError, UsageError, require
 
 BACKENDS = {
     "onnxruntime": "edgeseg.deploy.runners.onnxruntime:OnnxRuntimeRunner",
+    "tensorrt": "edgeseg.deploy.runners.tensorrt:TensorRTRunner",
     "torch": "edgeseg.nets.runner:TorchRunner",
 }
 """Runtime → class that runs it; loaded when asked for, so that no runtime is needed by another."""
-SUFFIXES = {".onnx": "onnxruntime", ".edgeseg": "torch"}
+SUFFIXES = {".onnx": "onnxruntime", ".engine": "tensorrt", ".edgeseg": "torch"}
+# Not TensorRT, which must not be touched before the driver was asked.
 _PACKAGES = {"onnxruntime": ("onnxruntime", "cpu"), "torch": ("torch", "train")}
 
 __all__ = ["BACKENDS", "SUFFIXES", "Runner", "open_runner", "resolve_backend"]
@@ -26,7 +28,8 @@ def open_runner(
     """Opens a model.
 
     Args:
-        path: ``.onnx`` (an exported graph) or ``.edgeseg`` (a checkpoint, which always gives logits).
+        path: ``.onnx`` (an exported graph), ``.engine`` (built from one on this machine) or ``.edgeseg`` (a
+            checkpoint, which always gives logits).
         backend: Key of ``BACKENDS``, None for the suffix's own.
         threads: CPU threads within one operator, None for the runtime's choice.
         size: (h, w) of the network's input for a checkpoint; an exported graph has its own.
@@ -42,7 +45,8 @@ def open_runner(
         raise ConfigError(f"--threads must be at least 1, got {threads}")
     if not path.is_file():
         raise missing_model(path)
-    require(*_PACKAGES[name])
+    if name in _PACKAGES:
+        require(*_PACKAGES[name])
     module, _, attribute = BACKENDS[name].partition(":")
     return cast(Runner, getattr(import_module(module), attribute)(path, threads=threads, size=size))
 

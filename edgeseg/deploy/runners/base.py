@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -9,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.errors import ModelError
+from edgeseg.deploy.metadata import ExportRecord
+from edgeseg.errors import DataError, ModelError
 from edgeseg.modelinfo import ModelInfo
 
 
@@ -77,6 +79,14 @@ class StagedRunner(Runner, Protocol):
         ...
 
 
+class PipelinedRunner(StagedRunner, Protocol):
+    """A runner that can be given the next frames before it has answered for the last."""
+
+    def stream(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[dict[str, NDArray[Any]]]:
+        """Runs batches (N, H, W, 3) uint8 RGB; their results in order, as ``infer_batch`` gives them."""
+        ...
+
+
 def require_outputs(runner: Runner, names: tuple[str, ...], what: str) -> None:
     """Checks that a model gives what a task needs.
 
@@ -103,4 +113,22 @@ def _cure(missing: list[str]) -> str:
 
 def missing_model(path: Path) -> ModelError:
     """The error for a model file that is not there."""
-    return ModelError(f"{path}: no such file; name a .edgeseg checkpoint or an exported .onnx")
+    return ModelError(f"{path}: no such file; name a .edgeseg checkpoint, an exported .onnx or a built .engine")
+
+
+def require_frames(export: ExportRecord, frames: NDArray[np.uint8], where: str) -> None:
+    """Checks frames (N, H, W, 3) against what a model was exported for.
+
+    Raises:
+        DataError: Batch or size is another; the message names the export option.
+    """
+    count, height, width, _ = frames.shape
+    if export.batch != "dynamic" and count != export.batch:
+        raise DataError(
+            f"{where}: takes batches of {export.batch}, got {count}; export it with --batch {count} or dynamic"
+        )
+    if export.frame is not None and (height, width) != export.frame:
+        raise DataError(
+            f"{where}: takes frames of {export.frame[0]}x{export.frame[1]}, got {height}x{width}; "
+            f"export it with --frame {height}x{width}, or without --frame for any size"
+        )

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.deploy.metadata import ExportRecord, Tensor, read_metadata
-from edgeseg.deploy.runners.base import missing_model
+from edgeseg.deploy.metadata import Tensor, read_metadata
+from edgeseg.deploy.runners.base import missing_model, require_frames
 from edgeseg.deploy.seal import require_sealed
-from edgeseg.errors import ConfigError, DataError, ModelError, require
+from edgeseg.errors import ConfigError, ModelError, require
 from edgeseg.preprocess import as_batch
 
 
@@ -82,7 +82,7 @@ class OnnxRuntimeRunner:
     def prepare(self, frames: NDArray[np.uint8]) -> NDArray[Any]:
         """Checks the frames; preprocesses them where the graph does not do it itself."""
         frames = as_batch(frames)
-        self._require_fit(self.export, frames)
+        require_frames(self.export, frames, str(self._path))
         if self.export.outputs == "graph":
             return frames
         return np.stack([self.info.preprocess.apply(frame) for frame in frames])
@@ -91,18 +91,6 @@ class OnnxRuntimeRunner:
         """Runs the graph; the frame's size is in its input."""
         arrays = self._session.run(None, {self._input_name: prepared})
         return dict(zip(self.output_names, arrays, strict=True))
-
-    def _require_fit(self, export: ExportRecord, frames: NDArray[np.uint8]) -> None:
-        count, height, width, _ = frames.shape
-        if export.batch != "dynamic" and count != export.batch:
-            raise DataError(
-                f"{self._path}: takes batches of {export.batch}, got {count}; export it with --batch {count} or dynamic"
-            )
-        if export.frame is not None and (height, width) != export.frame:
-            raise DataError(
-                f"{self._path}: takes frames of {export.frame[0]}x{export.frame[1]}, got {height}x{width}; "
-                f"export it with --frame {height}x{width}, or without --frame for any size"
-            )
 
     def close(self) -> None:
         """Frees the session."""

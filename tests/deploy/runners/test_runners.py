@@ -78,10 +78,15 @@ def test_truncated_graph_is_named(exported, tmp_path):
 @pytest.mark.parametrize(
     ("name", "options", "error", "message"),
     [
-        ("m.onnx", {"backend": "openvino"}, ConfigError, "--backend openvino: choose from onnxruntime, torch"),
+        (
+            "m.onnx",
+            {"backend": "openvino"},
+            ConfigError,
+            "--backend openvino: choose from onnxruntime, tensorrt, torch",
+        ),
         ("m.onnx", {"backend": "torch"}, UsageError, "use --backend onnxruntime"),
         ("m.edgeseg", {"backend": "onnxruntime"}, UsageError, "use --backend torch"),
-        ("m.pt", {}, ConfigError, "suffix is one of .onnx, .edgeseg, got '.pt'"),
+        ("m.pt", {}, ConfigError, "suffix is one of .onnx, .engine, .edgeseg, got '.pt'"),
         ("m.onnx", {"threads": 0}, ConfigError, "--threads must be at least 1, got 0"),
     ],
 )
