@@ -65,6 +65,16 @@ def require_sealed(content: bytes, where: str) -> None:
         raise ModelError(f"{where}: {state}, so nothing that it says about itself can be trusted; export it again")
 
 
+def sealed_metadata(content: bytes, where: str) -> dict[str, str]:
+    """Metadata texts by key of a graph whose seal holds.
+
+    Raises:
+        ModelError: As ``require_sealed``.
+    """
+    require_sealed(content, where)
+    return dict(_entries(content))
+
+
 def _entries(content: bytes) -> list[tuple[str, str]]:
     return [_entry(content[payload:end]) for number, _, payload, end in _fields(content) if number == _METADATA_FIELD]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from edgeseg.deploy.metadata import ExportRecord, read_metadata
+from edgeseg.deploy.seal import sealed_metadata
 from edgeseg.deploy.tensorrt import api, configure
 from edgeseg.deploy.tensorrt.features import Features
 from edgeseg.deploy.tensorrt.network import create_network, network_tensors, parse
-from edgeseg.deploy.tensorrt.onnx_metadata import onnx_metadata
 from edgeseg.deploy.tensorrt.settings import BuildSettings
 from edgeseg.errors import ModelError
 from edgeseg.files import write_atomic
@@ -47,10 +47,11 @@ def build_plan(trt: api.Module, onnx_path: Path, settings: BuildSettings) -> Pla
         settings: How.
 
     Raises:
-        ModelError: The graph has no metadata, TensorRT refuses it, or the build fails.
+        ModelError: The graph was altered or is not of this package, TensorRT refuses it, or the build fails.
         ConfigError: A setting that this version or this graph does not allow.
         OutputError: The timing cache cannot be written.
     """
+    carried = sealed_metadata(onnx_path.read_bytes(), str(onnx_path))
     features = Features.of(trt)
     strong = configure.is_strong(features, settings)
     logger = trt.Logger(trt.Logger.WARNING)
@@ -58,7 +59,7 @@ def build_plan(trt: api.Module, onnx_path: Path, settings: BuildSettings) -> Pla
     network: api.INetworkDefinition = create_network(trt, builder, features, strong)
     parse(trt, network, logger, onnx_path)
     inputs, outputs = network_tensors(network)
-    info, record = read_metadata(onnx_metadata(onnx_path), inputs, outputs, str(onnx_path))
+    info, record = read_metadata(carried, inputs, outputs, str(onnx_path))
     config: api.IBuilderConfig = builder.create_builder_config()
     if not strong:
         configure.set_precision(trt, builder, network, config, features, record.precision)

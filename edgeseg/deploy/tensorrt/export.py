@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edgeseg.deploy.runners.base import missing_model
 from edgeseg.deploy.tensorrt import api
 from edgeseg.deploy.tensorrt.build import Plan, build_plan
 from edgeseg.deploy.tensorrt.driver import Gpu, probe_driver, require_gpu
@@ -78,6 +79,8 @@ def export_engine(
         ConfigError: A setting that this TensorRT or this graph does not allow.
         OutputError: ``out_dir`` cannot be written.
     """
+    if not onnx_path.is_file():
+        raise missing_model(onnx_path)
     trt, gpu = target or require_target()
     settings = settings or BuildSettings()
     if settings.timing_cache is None:

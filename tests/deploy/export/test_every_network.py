@@ -5,6 +5,7 @@ TensorRT for RTX builds without a GPU. It is the nearest part of TensorRT that r
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from edgeseg.deploy.precision.int8 import layers, quantised_inputs, to_int8
 from edgeseg.deploy.precision.ranges import activation_ranges
 from edgeseg.deploy.runners import open_runner
 from edgeseg.deploy.sample_frames import synthetic_frame
+from edgeseg.deploy.seal import set_metadata
+from edgeseg.deploy.tensorrt import BuildSettings
+from edgeseg.deploy.tensorrt.build import build_plan
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.nets.checkpoint import save_checkpoint
 from edgeseg.preprocess import Preprocess
@@ -57,16 +61,7 @@ def graph(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def require_builds(graph: Path) -> None:
     """Fails unless the parser takes the graph and the builder makes an engine of it."""
     trt = pytest.importorskip("tensorrt_rtx")
-    logger = trt.Logger(trt.Logger.ERROR)
-    builder = trt.Builder(logger)
-    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = trt.OnnxParser(network, logger)
-    parsed = parser.parse_from_file(str(graph))
-    assert parsed, [(parser.get_error(i).node_operator(), parser.get_error(i).desc()) for i in range(parser.num_errors)]
-    config = builder.create_builder_config()
-    config.num_compute_capabilities = 1
-    config.set_compute_capability(trt.ComputeCapability.SM86, 0)
-    assert builder.build_serialized_network(network, config) is not None
+    assert build_plan(trt, graph, BuildSettings(targets=("SM75", "SM86"))).content
 
 
 def test_tensorrt_parses_and_builds_it_in_every_precision(graph: Path, tmp_path: Path) -> None:
@@ -79,5 +74,6 @@ def test_tensorrt_parses_and_builds_it_in_every_precision(graph: Path, tmp_path:
     for name, lowered in (("fp16", to_fp16(model)), ("int8", to_int8(model, names, ranges))):
         onnx.checker.check_model(lowered, full_check=True)
         assert lint(lowered) == []
+        set_metadata(lowered, runner.info, replace(runner.export, precision=name))
         onnx.save(lowered, tmp_path / f"{name}.onnx")
         require_builds(tmp_path / f"{name}.onnx")
