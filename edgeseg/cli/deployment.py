@@ -121,6 +121,8 @@ def export(
         from edgeseg.deploy.tensorrt.export import require_target
 
         # Before the export, which takes minutes.
+        if frame is None and outputs is Outputs.graph:
+            raise UsageError("--tensorrt wants to know the camera's size: give --frame HxW")
         require_target()
     from edgeseg.deploy import export as exporting
     from edgeseg.deploy.precision import PrecisionSettings

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from edgeseg.deploy.tensorrt.driver import probe_driver
+
 BASE_ONLY = (str(Path(__file__).with_name("base_only.py")),)
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -51,6 +53,34 @@ def test_score_and_spool_need_no_torch(report: Callable[..., dict], exported: Pa
 def test_bench_of_an_exported_model_needs_no_torch(report: Callable[..., dict], exported: Path) -> None:
     rows = report("bench", exported, "--size", "64x96", "--iterations", 3)["rows"]
     assert rows[0]["backend"] == "onnxruntime"
+
+
+def test_doctor_needs_no_torch(report: Callable[..., dict]) -> None:
+    choices = {choice["suffix"]: choice for choice in report("doctor")["choices"]}
+    assert choices[".onnx"]["ready"]
+    assert "edgeseg[train]" in choices[".edgeseg"]["why"]
+
+
+def test_an_engine_where_there_is_no_gpu_is_one_message(run: Run, exported: Path, tmp_path: Path) -> None:
+    if probe_driver() is not None:
+        pytest.skip("this machine has a GPU")
+    done = run("export", exported, "--tensorrt", "--out", tmp_path / "out", program=BASE_ONLY)
+    assert done.returncode == 1
+    assert "building an engine needs an NVIDIA GPU" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_exporting_a_graph_again_is_refused(run: Run, exported: Path, tmp_path: Path) -> None:
+    done = run("export", exported, "--out", tmp_path / "out", program=BASE_ONLY)
+    assert done.returncode == 2
+    assert "is exported already; give --tensorrt" in done.stderr
+
+
+def test_an_engine_for_a_camera_of_unknown_size_is_refused(run: Run, checkpoint: Path, tmp_path: Path) -> None:
+    done = run("export", checkpoint, "--tensorrt", "--out", tmp_path / "out", program=BASE_ONLY)
+    assert done.returncode == 2
+    assert "--tensorrt wants to know the camera's size: give --frame HxW" in done.stderr
 
 
 def test_data_check_needs_no_torch(report: Callable[..., dict]) -> None:
