@@ -188,4 +188,5 @@ def test_failure_of_one_process_ends_both_with_one_message(settings: dict[str, A
     out = tmp_path / "together"
     told = _run_together([str(tmp_path / "failing.py"), "train"], TrainSettings(**settings), out)
     assert told.count("error: ") == told.count("error: the memory of cpu does not suffice for 1 samples") == 1
-    assert [path.name for path in out.iterdir()] == ["config.yaml"]
+    # torchrun may end the other process before it removes its lock file; the lock itself goes with the process.
+    assert [path.name for path in out.iterdir() if path.name != ".lock"] == ["config.yaml"]
