@@ -131,7 +131,12 @@ def test_interrupted_run_is_told_how_to_go_on(run: Run, tmp_path: Path) -> None:
     train = ("train", "enet", "--data", "synthetic:8", "--out", out, *QUICK, "--epochs", "30")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "edgeseg", *map(str, train)], stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-m", "edgeseg", *map(str, train)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # A suite that runs in the background of a shell would hand on that interrupts are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not (out / "metrics.jsonl").exists() and time.monotonic() < deadline:
