@@ -129,6 +129,7 @@ def main() -> None:
     parser.add_argument("--network", default="enet")
     parser.add_argument("--size", type=int, nargs=2, default=(180, 240), metavar=("H", "W"))
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that read samples")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=Path(__file__).parent.parent / "results" / "softlabels")
     given = parser.parse_args()
@@ -140,11 +141,12 @@ def main() -> None:
         "batch_size": 4,
         "epochs": given.rounds + 1,
         "threads": given.threads,
-        "workers": 0,
+        "workers": given.workers,
         "precision": "fp32",
     }
     found = measure(base, given.rounds)
-    settings = {**base, "data": Path(given.data).name, "teachers": list(TEACHERS)}
+    layout, _, place = given.data.partition(":")
+    settings = {**base, "data": f"{layout}#{place.partition('#')[2]}", "teachers": list(TEACHERS)}
     report = {"machine": describe_machine(), "settings": settings, **found}
     given.results.mkdir(parents=True, exist_ok=True)
     write_atomic(given.results / "training_rate.json", json.dumps(report, indent=1) + "\n")
