@@ -77,8 +77,7 @@ class Job:
 
     def teacher_settings(self, name: str) -> students.TrainSettings:
         """Of a teacher's training; nothing is chosen on ``#val``."""
-        settings: students.TrainSettings = self._training(students.TrainSettings, self.recipe.teachers[name])
-        return settings
+        return self._training(students.TrainSettings, self.recipe.teachers[name])
 
     def cell_settings(self, name: str, seed: int) -> students.TrainSettings:
         """Of a student's training."""
@@ -86,8 +85,7 @@ class Job:
         distilled = "kl_weight" in cell
         extra = {**cell, "seed": seed, **({"cache": str(self.out / "cache")} if distilled else {})}
         kind = students.DistillSettings if distilled else students.TrainSettings
-        settings: students.TrainSettings = self._training(kind, extra)
-        return settings
+        return self._training(kind, extra)
 
     def cache_settings(self, split: str, **extra: Any) -> teachers.CacheSettings:
         """Of the ensemble's soft labels."""
@@ -99,6 +97,6 @@ class Job:
         """The text without this machine's paths."""
         return self.files.portable(text, self.data)
 
-    def _training(self, kind: Any, extra: Figures) -> Any:
+    def _training(self, kind: type[students.TrainSettings], extra: Figures) -> students.TrainSettings:
         merged = merge(merge(self.recipe.common, {"data": self.spec("train"), "val": "none"}), extra)
         return config.resolve(kind, options=self.files.resolved(merged))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseg.cli.common import Config, Json, Overrides, Resume, print_json, print_table
 from edgeseg.errors import CacheError, UsageError
+
+if TYPE_CHECKING:
+    from edgeseg.teachers import CacheSettings
 
 app = typer.Typer(help="Soft labels of an ensemble of teachers, cached once.", no_args_is_help=True)
 
@@ -112,15 +115,8 @@ def verify(
         report = softlabels.verify(cache)
     else:
         from edgeseg import teachers as ensemble
-        from edgeseg.config import resolve
 
-        options = {
-            "teachers": teachers,
-            "data": data,
-            "teacher_weights": teacher_weights or None,
-            "teacher_classes": teacher_classes or None,
-        }
-        settings = resolve(ensemble.CacheSettings, options=options)
+        settings = _makers(teachers, data, teacher_weights, teacher_classes)
         report = ensemble.verify_cache(cache, settings, frames, seed)
     _print_info(report.to_dict(), as_json)
     if not report.ok:
@@ -144,15 +140,25 @@ def repair(
     from edgeseg import teachers as ensemble
     from edgeseg.config import resolve
 
+    settings = _makers(teachers, data, teacher_weights, teacher_classes)
+    runs = resolve(ensemble.EngineSettings, options={"engine": engine, "address": address})
+    _print_info(ensemble.repair_cache(cache, settings, runs).to_dict(), as_json)
+
+
+def _makers(
+    teachers: list[str] | None, data: str, weights: list[Path] | None, classes: list[Path] | None
+) -> CacheSettings:
+    """What a cache is said to have been made of."""
+    from edgeseg import teachers as ensemble
+    from edgeseg.config import resolve
+
     options = {
         "teachers": teachers,
         "data": data,
-        "teacher_weights": teacher_weights or None,
-        "teacher_classes": teacher_classes or None,
+        "teacher_weights": weights or None,
+        "teacher_classes": classes or None,
     }
-    settings = resolve(ensemble.CacheSettings, options=options)
-    runs = resolve(ensemble.EngineSettings, options={"engine": engine, "address": address})
-    _print_info(ensemble.repair_cache(cache, settings, runs).to_dict(), as_json)
+    return resolve(ensemble.CacheSettings, options=options)
 
 
 def _print_info(plain: dict[str, Any], as_json: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 from torch import nn
@@ -12,6 +11,7 @@ from torch import nn
 from edgeseg.errors import ConfigError
 from edgeseg.nets.base import SegmentationNet, check_num_classes
 from edgeseg.nets.foreign import ForeignNet
+from edgeseg.plugins import import_callable
 
 _FACTORIES = {
     "deeplabv3": "edgeseg.nets.deeplabv3:DeepLabV3",
@@ -44,26 +44,15 @@ def build(name: str, num_classes: int, **options: Any) -> SegmentationNet:
     own = name in _FACTORIES
     if not own and ":" not in name:
         raise ConfigError(f"unknown network {name!r}; there are {', '.join(names())}, or write package.module:factory")
-    factory = _import(_FACTORIES.get(name, name))
+    factory = import_callable(
+        _FACTORIES.get(name, name), "network", "package.module:factory", "a callable that builds a network"
+    )
     net = _call(name, factory, num_classes, options)
     if isinstance(net, SegmentationNet):
         return net
     if not isinstance(net, nn.Module):
         raise ConfigError(f"{name} returned a {type(net).__name__}, not a torch.nn.Module")
     return ForeignNet(net, num_classes)
-
-
-def _import(path: str) -> Callable[..., object]:
-    module_name, _, attribute = path.partition(":")
-    try:
-        factory = getattr(import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"network {path!r} cannot be imported ({error}); write package.module:factory and check the Python path"
-        ) from None
-    if not callable(factory):
-        raise ConfigError(f"network {path!r} is a {type(factory).__name__}, not a callable that builds a network")
-    return factory  # type: ignore[no-any-return]
 
 
 def _call(name: str, factory: Callable[..., object], num_classes: int, options: dict[str, Any]) -> object:

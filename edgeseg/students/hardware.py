@@ -66,7 +66,7 @@ def choose(settings: TrainSettings, local_rank: int | None = None) -> Hardware:
 
 @contextmanager
 def computing_threads(number: int | None) -> Iterator[None]:
-    """Inside, torch computes with so many threads, and with denormal numbers as zero.
+    """Inside, torch computes with so many threads; from now on, with denormal numbers as zero.
 
     Args:
         number: None leaves the number of threads as it is.

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.deploy.metadata import Tensor, read_metadata
-from edgeseg.deploy.runners.base import missing_model, require_frames
+from edgeseg.deploy.runners.base import missing_model
+from edgeseg.deploy.runners.exported import ExportedRunner
 from edgeseg.deploy.seal import require_sealed
 from edgeseg.errors import ConfigError, ModelError, require
-from edgeseg.preprocess import as_batch
 
 
-class OnnxRuntimeRunner:
+class OnnxRuntimeRunner(ExportedRunner):
     """The Runner protocol on an exported ``.onnx``.
 
     A graph exported with ``--outputs logits`` takes the network's input, so its frames are
@@ -67,26 +65,6 @@ class OnnxRuntimeRunner:
         self._input_name = inputs[0].name
         self._path = path
 
-    def infer(self, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-        """Runs one frame (H, W, 3) uint8 RGB; arrays by output name, without the batch axis."""
-        return {name: array[0] for name, array in self.infer_batch(frame[None]).items()}
-
-    def infer_batch(self, frames: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-        """Runs frames (N, H, W, 3) uint8 RGB; arrays by output name, with the batch axis.
-
-        Raises:
-            DataError: The frames are not what the graph was exported for.
-        """
-        return self.analyse(self.prepare(frames), (frames.shape[1], frames.shape[2]))
-
-    def prepare(self, frames: NDArray[np.uint8]) -> NDArray[Any]:
-        """Checks the frames; preprocesses them where the graph does not do it itself."""
-        frames = as_batch(frames)
-        require_frames(self.export, frames, str(self._path))
-        if self.export.outputs == "graph":
-            return frames
-        return np.stack([self.info.preprocess.apply(frame) for frame in frames])
-
     def analyse(self, prepared: NDArray[Any], frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
         """Runs the graph; the frame's size is in its input."""
         arrays = self._session.run(None, {self._input_name: prepared})
@@ -99,14 +77,6 @@ class OnnxRuntimeRunner:
     def end_profile(self) -> Path:
         """Ends profiling and gives the file that the runtime wrote."""
         return Path(self._session.end_profiling())
-
-    def __enter__(self) -> OnnxRuntimeRunner:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _open_session(path: Path, threads: int | None, profile_prefix: Path | None, optimise: bool) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.deploy.metadata import Tensor, read_metadata
-from edgeseg.deploy.runners.base import missing_model, require_frames
+from edgeseg.deploy.runners.base import missing_model
+from edgeseg.deploy.runners.exported import ExportedRunner
 from edgeseg.deploy.tensorrt import api
 from edgeseg.deploy.tensorrt.devices import Device, open_device
 from edgeseg.deploy.tensorrt.driver import Driver, probe_driver, require_gpu
@@ -22,10 +22,9 @@ from edgeseg.deploy.tensorrt.slot import Slot, StageTimes
 from edgeseg.errors import ConfigError, ModelError, require
 from edgeseg.files import digest_file
 from edgeseg.modelinfo import METADATA_KEY
-from edgeseg.preprocess import as_batch
 
 
-class TensorRTRunner:
+class TensorRTRunner(ExportedRunner):
     """The Runner protocol on a ``.engine`` of ``edgeseg export --tensorrt``.
 
     The driver is asked first, the file next, TensorRT last: deserializing without a GPU, or another
@@ -95,26 +94,6 @@ class TensorRTRunner:
         """Where the time of the last frame of ``infer`` went."""
         return self._slots[0].times
 
-    def infer(self, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-        """Runs one frame (H, W, 3) uint8 RGB; arrays by output name, without the batch axis."""
-        return {name: array[0] for name, array in self.infer_batch(frame[None]).items()}
-
-    def infer_batch(self, frames: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-        """Runs frames (N, H, W, 3) uint8 RGB; arrays by output name, with the batch axis.
-
-        Raises:
-            DataError: The frames are not what the engine was built for.
-        """
-        return self.analyse(self.prepare(frames), (frames.shape[1], frames.shape[2]))
-
-    def prepare(self, frames: NDArray[np.uint8]) -> NDArray[Any]:
-        """Checks the frames; preprocesses them where the engine does not do it itself."""
-        frames = as_batch(frames)
-        require_frames(self.export, frames, str(self._path))
-        if self.export.outputs == "graph":
-            return frames
-        return np.stack([self.info.preprocess.apply(frame) for frame in frames])
-
     def analyse(self, prepared: NDArray[Any], frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
         """Copies to the GPU, runs, copies back; closed loop, one call at a time."""
         self._submit(self._slots[0], prepared)
@@ -152,14 +131,6 @@ class TensorRTRunner:
             slot.close()
         self._slots = []
         self._engine = self._runtime = None
-
-    def __enter__(self) -> TensorRTRunner:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _deserialize(trt: api.Module, plan: bytes, dla_core: int | None, path: Path) -> tuple[api.Runtime, api.ICudaEngine]:

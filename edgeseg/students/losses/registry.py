@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 from torch import Tensor, nn
 
 from edgeseg.errors import ConfigError
+from edgeseg.plugins import import_callable
 
 _LOSSES = {
     "forward": "edgeseg.students.losses.forward_kl:ForwardKL",
@@ -54,7 +54,7 @@ def build(
         ConfigError: The name is unknown, the class cannot be imported, or an option does not fit.
     """
     require_known(name)
-    kind = _import(_LOSSES.get(name, name))
+    kind = import_callable(_LOSSES.get(name, name), "kl_kind", "package.module:Class", "a class of losses")
     arguments = dict(options)
     parameters = inspect.signature(kind).parameters
     weighted = "class_weights" in parameters
@@ -66,19 +66,6 @@ def build(
     if not isinstance(loss, nn.Module):
         raise ConfigError(f"kl_kind {name} made a {type(loss).__name__}, not a torch.nn.Module")
     return loss
-
-
-def _import(path: str) -> Callable[..., object]:
-    module_name, _, attribute = path.partition(":")
-    try:
-        kind = getattr(import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"kl_kind {path!r} cannot be imported ({error}); write package.module:Class and check the Python path"
-        ) from None
-    if not callable(kind):
-        raise ConfigError(f"kl_kind {path!r} is a {type(kind).__name__}, not a class of losses")
-    return kind  # type: ignore[no-any-return]
 
 
 def _require_options(
