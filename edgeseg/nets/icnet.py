@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -119,20 +118,18 @@ class Fusion(nn.Module):
 def pool_bins(features: Tensor, bins: int) -> Tensor:
     """Means over a grid of ``bins`` by ``bins`` regions: (N, C, bins, bins).
 
-    The regions are those of ``torch.nn.AdaptiveAvgPool2d``, which ONNX lacks; as the grid is fixed, the
-    mean is a product with one small matrix per axis.
+    The regions are those of ``torch.nn.AdaptiveAvgPool2d``, which ONNX lacks; as the grid is fixed, they are
+    slices with a mean each, first of rows, then of columns. (As products with two small matrices they would be
+    fp32 GEMMs, which TensorRT-RTX refuses to build for Turing.)
     """
-    rows = _region_means(int(features.shape[2]), bins).to(features)
-    columns = _region_means(int(features.shape[3]), bins).to(features)
-    return rows @ features @ columns.T
+    return _region_means(_region_means(features, 2, bins), 3, bins)
 
 
-def _region_means(length: int, bins: int) -> Tensor:
-    matrix = np.zeros((bins, length), np.float32)  # NumPy's, so that an export sees one constant
-    for index in range(bins):
-        start, stop = index * length // bins, -((index + 1) * length // -bins)
-        matrix[index, start:stop] = 1 / (stop - start)
-    return torch.from_numpy(matrix)
+def _region_means(features: Tensor, axis: int, bins: int) -> Tensor:
+    length = int(features.shape[axis])
+    bounds = [(index * length // bins, -((index + 1) * length // -bins)) for index in range(bins)]
+    means = [features.narrow(axis, start, stop - start).mean(axis, keepdim=True) for start, stop in bounds]
+    return torch.cat(means, dim=axis)
 
 
 def _halve(channels: int, out_channels: int) -> nn.Module:
