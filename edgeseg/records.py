@@ -139,6 +139,8 @@ class Record(_Part):
         strategy: What scored it.
         scores: The frame's scores; the first is the one it is ranked by.
         image: Size of the frame.
+        image_hash: Difference hash of the frame (``images.difference_hash``); alike frames differ in few bits. None in
+            records that were made before there was one.
         regions: Most uncertain first.
         blobs: The files, each kind at most once.
     """
@@ -160,6 +162,7 @@ class Record(_Part):
     strategy: Name
     scores: Annotated[tuple[Score, ...], Field(min_length=1, max_length=32)]
     image: ImageSize
+    image_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     regions: Annotated[tuple[Region, ...], Field(max_length=20_000)]
     blobs: Annotated[tuple[Blob, ...], Field(min_length=1, max_length=16)]
 

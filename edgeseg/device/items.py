@@ -16,6 +16,7 @@ from edgeseg.device.strategies import FrameScore
 from edgeseg.device.view import FrameView
 from edgeseg.errors import DataError
 from edgeseg.frames import Frame
+from edgeseg.images import difference_hash
 from edgeseg.records import Blob, ClockState, ImageSize, Record, Region, Rle, Score, within_bounds
 
 PNG_LEVEL = 1
@@ -106,6 +107,7 @@ def _record(
         strategy=provenance.strategy,
         scores=(Score(name=score.name, value=score.value, unit=score.unit),),
         image=ImageSize(height=height, width=width),
+        image_hash=difference_hash(frame.image),
         regions=_regions(view, score, chosen),
         blobs=tuple(_blob(kind, content) for kind, content in blobs.items()),
     )

@@ -1,0 +1,62 @@
+"""Where uploaded items lie in a bucket: what ``upload`` writes and ``queue ingest`` reads.
+
+    sha256/AB/DIGEST.png                                 a blob, under the key that its record names
+    records/VEHICLE/ITEM_ID.json                         the record, put once when all its blobs are there
+    arrivals/VEHICLE/YYYYMMDD/HHMMSSffffff-ITEM_ID       empty, put after the record
+
+Blobs and records have one key for one content, so that uploading again leaves exactly one of each. Such keys do not
+tell what is new; the arrivals do: within a vehicle they rise, and whoever read up to one lists only what comes after.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+from edgeseg.errors import DataError
+
+RECORDS = "records"
+ARRIVALS = "arrivals"
+_ARRIVAL = re.compile(r"arrivals/([A-Za-z0-9][A-Za-z0-9._-]{0,63})/(\d{8})/(\d{12})-([0-9a-f]{64})")
+_RECORD = re.compile(r"records/([A-Za-z0-9][A-Za-z0-9._-]{0,63})/([0-9a-f]{64})\.json")
+
+
+def record_key(vehicle: str, item_id: str) -> str:
+    """Key of an item's record."""
+    return f"{RECORDS}/{vehicle}/{item_id}.json"
+
+
+def arrival_key(vehicle: str, item_id: str, moment: datetime) -> str:
+    """Key of the mark that an item's record is there.
+
+    Args:
+        vehicle: The record's vehicle.
+        item_id: The record's item id.
+        moment: When the record was put, with a time zone. Of one vehicle these must rise: whoever's clock was set
+            back goes on from its latest arrival.
+    """
+    return f"{ARRIVALS}/{vehicle}/{moment.astimezone(timezone.utc):%Y%m%d/%H%M%S%f}-{item_id}"
+
+
+def parse_arrival(key: str) -> tuple[str, str]:
+    """(vehicle, item id) of an arrival.
+
+    Raises:
+        DataError: The key has another form.
+    """
+    found = _ARRIVAL.fullmatch(key)
+    if found is None:
+        raise DataError(f"{key[:200]!r} is no arrival; the form is {ARRIVALS}/VEHICLE/YYYYMMDD/HHMMSSffffff-ITEM_ID")
+    return found[1], found[4]
+
+
+def parse_record_key(key: str) -> tuple[str, str]:
+    """(vehicle, item id) that a record's key names.
+
+    Raises:
+        DataError: The key has another form.
+    """
+    found = _RECORD.fullmatch(key)
+    if found is None:
+        raise DataError(f"{key[:200]!r} is no record's key; the form is {RECORDS}/VEHICLE/ITEM_ID.json")
+    return found[1], found[2]
