@@ -11,13 +11,20 @@ from edgeseg.errors import ConfigError, UsageError, require
 
 BACKENDS = {
     "onnxruntime": "edgeseg.deploy.runners.onnxruntime:OnnxRuntimeRunner",
+    "openvino": "edgeseg.deploy.runners.openvino:OpenVinoRunner",
     "tensorrt": "edgeseg.deploy.runners.tensorrt:TensorRTRunner",
     "torch": "edgeseg.nets.runner:TorchRunner",
 }
 """Runtime → class that runs it; loaded when asked for, so that no runtime is needed by another."""
 SUFFIXES = {".onnx": "onnxruntime", ".engine": "tensorrt", ".edgeseg": "torch"}
+"""Suffix → the runtime of its files where none is named."""
+_ALSO = {".onnx": ("openvino",)}
 # Not TensorRT, which must not be touched before the driver was asked.
-_PACKAGES = {"onnxruntime": ("onnxruntime", "cpu"), "torch": ("torch", "train")}
+_PACKAGES = {
+    "onnxruntime": ("onnxruntime", "cpu"),
+    "openvino": ("openvino", "openvino"),
+    "torch": ("torch", "train"),
+}
 
 __all__ = ["BACKENDS", "SUFFIXES", "Runner", "open_runner", "resolve_backend"]
 
@@ -63,6 +70,9 @@ def resolve_backend(path: Path, backend: str | None) -> str:
     own = SUFFIXES.get(path.suffix)
     if own is None:
         raise ConfigError(f"{path}: a model's suffix is one of {', '.join(SUFFIXES)}, got {path.suffix!r}")
-    if backend is not None and backend != own:
-        raise UsageError(f"{path}: --backend {backend} does not run {path.suffix} files; use --backend {own}")
-    return own
+    able = (own, *_ALSO.get(path.suffix, ()))
+    if backend is not None and backend not in able:
+        raise UsageError(
+            f"{path}: --backend {backend} does not run {path.suffix} files; use --backend {' or '.join(able)}"
+        )
+    return backend or own

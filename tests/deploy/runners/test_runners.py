@@ -80,11 +80,11 @@ def test_truncated_graph_is_named(exported, tmp_path):
     [
         (
             "m.onnx",
-            {"backend": "openvino"},
+            {"backend": "ncnn"},
             ConfigError,
-            "--backend openvino: choose from onnxruntime, tensorrt, torch",
+            "--backend ncnn: choose from onnxruntime, openvino, tensorrt, torch",
         ),
-        ("m.onnx", {"backend": "torch"}, UsageError, "use --backend onnxruntime"),
+        ("m.onnx", {"backend": "torch"}, UsageError, "use --backend onnxruntime or openvino"),
         ("m.edgeseg", {"backend": "onnxruntime"}, UsageError, "use --backend torch"),
         ("m.pt", {}, ConfigError, "suffix is one of .onnx, .engine, .edgeseg, got '.pt'"),
         ("m.onnx", {"threads": 0}, ConfigError, "--threads must be at least 1, got 0"),
@@ -96,7 +96,8 @@ def test_unusable_choice_is_refused(tmp_path, name, options, error, message):
 
 
 @pytest.mark.parametrize(
-    ("package", "suffix", "extra"), [("onnxruntime", ".onnx", "cpu"), ("torch", ".edgeseg", "train")]
+    ("package", "suffix", "extra"),
+    [("onnxruntime", ".onnx", "cpu"), ("openvino", ".onnx", "openvino"), ("torch", ".edgeseg", "train")],
 )
 def test_missing_runtime_gives_the_command(tmp_path, monkeypatch, package, suffix, extra):
     (tmp_path / f"m{suffix}").write_bytes(b"x")
@@ -106,7 +107,7 @@ def test_missing_runtime_gives_the_command(tmp_path, monkeypatch, package, suffi
 
     monkeypatch.setattr("edgeseg.errors.import_module", blocked)
     with pytest.raises(MissingDependencyError, match=rf"{package} is not installed.*edgeseg\[{extra}\]"):
-        open_runner(tmp_path / f"m{suffix}")
+        open_runner(tmp_path / f"m{suffix}", package)
 
 
 def test_missing_output_names_the_export_option(exported):

@@ -1,0 +1,116 @@
+"""Runs an exported graph by OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from edgeseg.deploy.metadata import Tensor, read_metadata
+from edgeseg.deploy.runners.base import missing_model
+from edgeseg.deploy.runners.exported import ExportedRunner
+from edgeseg.deploy.seal import sealed_metadata
+from edgeseg.errors import ConfigError, ModelError, require
+
+_HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
+"""Precision of the export → what OpenVINO computes in where the graph's own types leave it free."""
+_NEEDED = {"fp16": "FP16", "bf16": "BF16"}
+"""Precision → what the processor must be able to do, in OpenVINO's word for it."""
+
+
+class OpenVinoRunner(ExportedRunner):
+    """The Runner protocol on an exported ``.onnx``, computed in the precision that it was exported in.
+
+    Args:
+        path: The exported graph.
+        threads: Threads of the network, None for the runtime's choice.
+        size: None, or the (h, w) that the caller expects.
+
+    Raises:
+        ModelError: The file is damaged, its metadata is missing or does not describe its graph, it was
+            altered after its export, or this processor cannot compute in its precision.
+        ConfigError: The graph has another size than the one expected.
+        MissingDependencyError: OpenVINO is not installed.
+    """
+
+    backend = "openvino"
+
+    def __init__(self, path: Path, threads: int | None = None, size: tuple[int, int] | None = None) -> None:
+        if not path.is_file():
+            raise missing_model(path)
+        content = path.read_bytes()
+        metadata = sealed_metadata(content, str(path))
+        model = _read(path)
+        inputs, outputs = _tensors(model.inputs), _tensors(model.outputs)
+        self.info, self.export = read_metadata(metadata, inputs, outputs, str(path))
+        self.size = self.info.preprocess.size
+        if size is not None and size != self.size:
+            raise ConfigError(
+                f"{path}: exported for --size {self.size[0]}x{self.size[1]}, not {size[0]}x{size[1]}; export it again"
+            )
+        self.digest = hashlib.sha256(content).hexdigest()
+        self.output_names = tuple(tensor.name for tensor in outputs)
+        self._compiled: Any = _compile(model, self.export.precision, threads, path)
+        self._request: Any = self._compiled.create_infer_request()
+        self._path = path
+
+    def analyse(self, prepared: NDArray[Any], frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
+        """Runs the graph; the frame's size is in its input."""
+        found = self._request.infer([prepared], share_inputs=True)
+        return {name: found[name] for name in self.output_names}
+
+    def close(self) -> None:
+        """Frees the compiled model."""
+        self._request = self._compiled = None
+
+
+def _read(path: Path) -> Any:
+    openvino = require("openvino", "openvino")
+    try:
+        return openvino.Core().read_model(str(path))
+    except RuntimeError as error:
+        raise ModelError(f"{path}: OpenVINO cannot read it ({_reason(error)}); export it again") from None
+
+
+def _compile(model: Any, precision: str, threads: int | None, path: Path) -> Any:
+    openvino = require("openvino", "openvino")
+    core = openvino.Core()
+    needed = _NEEDED.get(precision)
+    can = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if needed is not None and needed not in can:
+        raise ModelError(
+            f"{path}: its precision is {precision}, which OpenVINO does not compute in on this processor "
+            f"({', '.join(can)}); run it on another, or export it in fp32 or int8"
+        )
+    settings = {
+        "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32"),
+        "PERFORMANCE_HINT": "LATENCY",
+        # Networks that were trained for long hold denormal weights, on which processors are many times slower.
+        "CPU_DENORMALS_OPTIMIZATION": True,
+    }
+    if threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = threads
+    try:
+        return core.compile_model(model, "CPU", settings)
+    except RuntimeError as error:
+        raise ModelError(f"{path}: OpenVINO cannot compile it ({_reason(error)}); export it again") from None
+
+
+def _reason(error: RuntimeError) -> str:
+    """The last line with words: OpenVINO puts its own source files before it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _tensors(ports: Any) -> tuple[Tensor, ...]:
+    kinds = {"f32": "float", "u8": "uint8"}
+    return tuple(
+        Tensor(
+            port.get_any_name(),
+            f"tensor({kinds.get(port.get_element_type().get_type_name(), port.get_element_type().get_type_name())})",
+            tuple("?" if length.is_dynamic else length.get_length() for length in port.get_partial_shape()),
+        )
+        for port in ports
+    )
