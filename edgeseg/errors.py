@@ -7,7 +7,8 @@
     ├── ModelError          a checkpoint, published file or exported model that cannot be used
     ├── CacheError          a soft-label cache that is broken or does not fit
     ├── ClusterError        a cluster of machines that cannot be reached or lost its workers
-    ├── SpoolError          a spool that is broken or cannot take more
+    ├── SpoolError          a spool that is broken
+    │   └── SpoolFull       an item that finds no room, since all that is there is worth as much
     ├── TrainingError       a training that cannot go on
     ├── OutputError         something that cannot be written
     ├── AlreadyTold         another process of the same run failed first, and told why
@@ -58,7 +59,11 @@ class ClusterError(EdgesegError):
 
 
 class SpoolError(EdgesegError):
-    """A spool is broken or cannot take more."""
+    """A spool is broken."""
+
+
+class SpoolFull(SpoolError):
+    """An item finds no room: nothing that may give way is worth less."""
 
 
 class TrainingError(EdgesegError):

@@ -12,7 +12,7 @@ from edgeseg import datasets, demo
 from edgeseg.demo.plan import FULL, QUICK
 from edgeseg.deploy.evaluation import evaluate
 from edgeseg.deploy.runners import open_runner
-from edgeseg.device.spool import Spool
+from edgeseg.device.spool import SpoolReader
 from edgeseg.errors import OutputError
 
 
@@ -80,7 +80,7 @@ def test_report_goes_to_json(finished: tuple[Path, demo.DemoReport]) -> None:
 
 def test_spool_holds_the_flagged_frames_whole(finished: tuple[Path, demo.DemoReport]) -> None:
     out, report = finished
-    check = Spool(out / "spool", create=False).verify()
+    check = SpoolReader(out / "spool").verify()
     assert check.items == report.flagged == QUICK.flagged and not check.problems
 
 

@@ -86,24 +86,24 @@ def score(
 @spool_app.command("list")
 def list_items(spool: SpoolPath, as_json: Json = False) -> None:
     """List the items, most valuable first."""
-    from edgeseg.device.spool import Spool
+    from edgeseg.device.spool import SpoolReader
 
-    items = [item.to_dict() for item in Spool(spool, create=False).list()]
+    items = [item.to_dict() for item in SpoolReader(spool).list()]
     if as_json:
         print_json({"items": items})
     else:
         print_table(
-            ("id", "frame", "score", "regions", "bytes"),
-            [(i["id"], i["frame"], i["score"], i["regions"], i["bytes"]) for i in items],
+            ("id", "frame", "score", "state", "regions", "bytes"),
+            [(i["id"], i["frame"], i["score"], i["state"], i["regions"], i["bytes"]) for i in items],
         )
 
 
 @spool_app.command()
 def info(spool: SpoolPath, as_json: Json = False) -> None:
     """Count items and bytes."""
-    from edgeseg.device.spool import Spool
+    from edgeseg.device.spool import SpoolReader
 
-    plain = Spool(spool, create=False).info().to_dict()
+    plain = SpoolReader(spool).info().to_dict()
     if as_json:
         print_json(plain)
     else:
@@ -113,12 +113,26 @@ def info(spool: SpoolPath, as_json: Json = False) -> None:
 @spool_app.command()
 def verify(spool: SpoolPath, as_json: Json = False) -> None:
     """Check every item's blobs against their checksums."""
-    from edgeseg.device.spool import Spool
+    from edgeseg.device.spool import SpoolReader
 
-    report = Spool(spool, create=False).verify()
+    report = SpoolReader(spool).verify()
     if as_json:
         print_json(report.to_dict())
     else:
         typer.echo(report.summary())
     if report.problems:
         raise typer.Exit(1)
+
+
+@spool_app.command()
+def repair(spool: SpoolPath, as_json: Json = False) -> None:
+    """Move damaged items aside and make the index agree with the items."""
+    from edgeseg.device.spool import Spool, SpoolReader
+
+    SpoolReader(spool)
+    with Spool(spool) as opened:
+        report = opened.repair()
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        typer.echo(report.summary())

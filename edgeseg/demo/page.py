@@ -16,7 +16,7 @@ from edgeseg.demo.plan import Plan
 from edgeseg.demo.results import DemoReport, Step
 from edgeseg.deploy.runners import Runner, open_runner
 from edgeseg.device.score import ScoreReport
-from edgeseg.device.spool import Spool, SpoolItem
+from edgeseg.device.spool import SpoolItem, SpoolReader
 from edgeseg.images import read_image, read_label
 from edgeseg.report import Figure, Gallery, Legend, Page, Section, Table, pictures, plots, write_page
 
@@ -211,7 +211,7 @@ def _latency_row(step: Step, percentiles: tuple[str, ...]) -> tuple[str | float,
 
 def _flagged(material: Material) -> Section:
     scored, classes = material.scored, datasets.open(material.test).class_map
-    items = list(Spool(material.spool, create=False).list())[:4]
+    items = list(SpoolReader(material.spool).list())[:4]
     timing = ", ".join(f"{name} {ms:.1f}" for name, ms in scored.timing_ms.items() if ms is not None)
     text = (
         f"The exported graph saw {scored.frames} frames of another drive and kept the {scored.kept} least certain ones "

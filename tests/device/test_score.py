@@ -18,7 +18,7 @@ from PIL import Image
 from edgeseg import config
 from edgeseg.device import items
 from edgeseg.device.score import ScoreReport, ScoreSettings, score
-from edgeseg.device.spool import Spool
+from edgeseg.device.spool import Spool, SpoolReader
 from edgeseg.device.strategies import FrameScore, StrategyOptions
 from edgeseg.device.view import FrameView
 from edgeseg.errors import ConfigError, DataError, ModelError, OutputError
@@ -33,7 +33,7 @@ def _run(settings: ScoreSettings, drive: Path, runner: Any, tmp_path: Path, **so
 
 
 def _frames(tmp_path: Path) -> list[str]:
-    return [item.record.frame_id for item in Spool(tmp_path / "spool", create=False).list()]
+    return [item.record.frame_id for item in SpoolReader(tmp_path / "spool").list()]
 
 
 @pytest.mark.parametrize("strategy", ["random", "entropy", "superpixel"])
@@ -41,7 +41,7 @@ def test_without_a_budget_every_frame_is_kept(drive: Path, runner: Any, tmp_path
     report = _run(replace(SMALL, strategy=strategy), drive, runner, tmp_path)
     assert (report.frames, report.kept, report.dropped, report.unreadable) == (6, 6, 0, 0)
     assert not report.interrupted
-    assert Spool(tmp_path / "spool", create=False).verify().problems == ()
+    assert SpoolReader(tmp_path / "spool").verify().problems == ()
 
 
 def test_report_has_the_keys_that_stay(drive: Path, runner: Any, tmp_path: Path) -> None:
@@ -78,14 +78,14 @@ def test_ranking_lists_every_frame_by_score(drive: Path, runner: Any, tmp_path: 
     assert [row["frame"] for row in rows] == ["f2", "f4", "f1", "f3", "f5", "f0"]
     assert [row["kept"] for row in rows] == [True, True, False, False, False, False]
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
-    spooled = Spool(tmp_path / "spool", create=False).ids()
+    spooled = SpoolReader(tmp_path / "spool").ids()
     assert {row["item_id"] for row in rows if row["kept"]} == set(spooled)
     assert all(row["item_id"] is None for row in rows if not row["kept"])
 
 
 def test_record_says_who_where_and_with_what(drive: Path, runner: Any, tmp_path: Path) -> None:
     _run(replace(SMALL, vehicle="car-7", drive="d3", budget_frames=1), drive, runner, tmp_path)
-    (item,) = Spool(tmp_path / "spool", create=False).list()
+    (item,) = SpoolReader(tmp_path / "spool").list()
     record = item.record
     assert (record.vehicle, record.drive, record.source) == ("car-7", "d3", str(drive))
     assert (record.model_digest, record.policy, record.strategy) == (runner.digest, "best-of-run", "superpixel")
