@@ -3,6 +3,8 @@
     sha256/AB/DIGEST.png                                 a blob, under the key that its record names
     records/VEHICLE/ITEM_ID.json                         the record, put once when all its blobs are there
     arrivals/VEHICLE/YYYYMMDD/HHMMSSffffff-ITEM_ID       empty, put after the record
+    announced/VEHICLE/ITEM_ID.json                       a record whose blobs wait on the vehicle
+    requests/VEHICLE/ITEM_ID                             put, empty, by whoever wants these blobs; gone when they came
 
 Blobs and records have one key for one content, so that uploading again leaves exactly one of each. Such keys do not
 tell what is new; the arrivals do: within a vehicle they rise, and whoever read up to one lists only what comes after.
@@ -17,7 +19,10 @@ from edgeseg.errors import DataError
 
 RECORDS = "records"
 ARRIVALS = "arrivals"
+ANNOUNCED = "announced"
+REQUESTS = "requests"
 _ARRIVAL = re.compile(r"arrivals/([A-Za-z0-9][A-Za-z0-9._-]{0,63})/(\d{8})/(\d{12})-([0-9a-f]{64})")
+_REQUEST = re.compile(r"requests/([A-Za-z0-9][A-Za-z0-9._-]{0,63})/([0-9a-f]{64})")
 _RECORD = re.compile(r"records/([A-Za-z0-9][A-Za-z0-9._-]{0,63})/([0-9a-f]{64})\.json")
 
 
@@ -36,6 +41,28 @@ def arrival_key(vehicle: str, item_id: str, moment: datetime) -> str:
             back goes on from its latest arrival.
     """
     return f"{ARRIVALS}/{vehicle}/{moment.astimezone(timezone.utc):%Y%m%d/%H%M%S%f}-{item_id}"
+
+
+def announced_key(vehicle: str, item_id: str) -> str:
+    """Key of a record that was sent ahead of its blobs."""
+    return f"{ANNOUNCED}/{vehicle}/{item_id}.json"
+
+
+def request_key(vehicle: str, item_id: str) -> str:
+    """Key by which the blobs of an announced record are asked for."""
+    return f"{REQUESTS}/{vehicle}/{item_id}"
+
+
+def parse_request(key: str) -> tuple[str, str]:
+    """(vehicle, item id) of a request.
+
+    Raises:
+        DataError: The key has another form.
+    """
+    found = _REQUEST.fullmatch(key)
+    if found is None:
+        raise DataError(f"{key[:200]!r} is no request; the form is {REQUESTS}/VEHICLE/ITEM_ID")
+    return found[1], found[2]
 
 
 def parse_arrival(key: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@
     ├── ClusterError        a cluster of machines that cannot be reached or lost its workers
     ├── SpoolError          a spool that is broken
     │   └── SpoolFull       an item that finds no room, since all that is there is worth as much
+    ├── StoreError          an object store that cannot be reached, or refuses
     ├── TrainingError       a training that cannot go on
     ├── OutputError         something that cannot be written
     ├── AlreadyTold         another process of the same run failed first, and told why
@@ -64,6 +65,10 @@ class SpoolError(EdgesegError):
 
 class SpoolFull(SpoolError):
     """An item finds no room: nothing that may give way is worth less."""
+
+
+class StoreError(EdgesegError):
+    """An object store cannot be reached, or refuses what is asked of it."""
 
 
 class TrainingError(EdgesegError):

@@ -6,7 +6,15 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from edgeseg.bucket import arrival_key, parse_arrival, parse_record_key, record_key
+from edgeseg.bucket import (
+    announced_key,
+    arrival_key,
+    parse_arrival,
+    parse_record_key,
+    parse_request,
+    record_key,
+    request_key,
+)
 from edgeseg.errors import DataError
 
 ITEM = "0123456789abcdef" * 4
@@ -28,6 +36,8 @@ def test_arrivals_are_in_utc() -> None:
 def test_keys_are_read_back() -> None:
     assert parse_arrival(arrival_key("car-1", ITEM, MOMENT)) == ("car-1", ITEM)
     assert parse_record_key(record_key("car-1", ITEM)) == ("car-1", ITEM)
+    assert parse_request(request_key("car-1", ITEM)) == ("car-1", ITEM)
+    assert announced_key("car-1", ITEM) == f"announced/car-1/{ITEM}.json"
 
 
 @pytest.mark.parametrize("vehicle", ["..", "a/b", "", "<b>", "a\n"])
@@ -36,3 +46,5 @@ def test_keys_of_another_form_are_refused(vehicle: str) -> None:
         parse_arrival(arrival_key(vehicle, ITEM, MOMENT))
     with pytest.raises(DataError, match="is no record's key; the form is records/VEHICLE"):
         parse_record_key(record_key(vehicle, ITEM))
+    with pytest.raises(DataError, match="is no request; the form is requests/VEHICLE"):
+        parse_request(request_key(vehicle, ITEM))

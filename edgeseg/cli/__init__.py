@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edgeseg.cli import cache, data, deployment, models, sweep, training, vehicle
+from edgeseg.cli import cache, data, deployment, models, sweep, training, upload, vehicle
 from edgeseg.cli.demo import demo
 from edgeseg.cli.doctor import doctor
 from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
@@ -31,6 +31,7 @@ app.add_typer(sweep.app, name="sweep")
 app.add_typer(cache.app, name="cache")
 deployment.register(app)
 vehicle.register(app)
+upload.register(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -72,6 +73,8 @@ _EXTRA_OF = {
     "tensorrt": "tensorrt",
     "matplotlib": "report",
     "jinja2": "report",
+    "obstore": "vehicle",
+    "prometheus_client": "vehicle",
 }
 
 

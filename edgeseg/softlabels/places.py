@@ -10,13 +10,13 @@ import fcntl
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-from edgeseg.errors import CacheError, OutputError, require
+from edgeseg.errors import CacheError, OutputError
 from edgeseg.files import write_atomic, writing
+from edgeseg.stores import failures, is_url, obstore, open_store, reason
 
 LOCK_NAME: Final = ".lock"
 
@@ -56,14 +56,9 @@ class Place(Protocol):
 
 
 def place_of(where: Path | str) -> Place:
-    """The place that a path or URL names.
-
-    Raises:
-        CacheError: The URL names no store.
-        MissingDependencyError: It is a URL, and obstore is not installed.
-    """
+    """The place that a path or URL names; whether it can be used shows when it is."""
     text = str(where)
-    if isinstance(where, Path) or "://" not in text:
+    if isinstance(where, Path) or not is_url(text):
         return LocalPlace(Path(where))
     if text.startswith("file://"):
         return LocalPlace(Path(unquote(urlsplit(text).path)))
@@ -122,36 +117,36 @@ class ObjectPlace:
 
     def has(self, key: str) -> bool:  # noqa: D102
         try:
-            _obstore().head(_store(self.name), key)
+            obstore().head(open_store(self.name), key)
         except FileNotFoundError:
             return False
         return True
 
     def read(self, key: str) -> bytes:  # noqa: D102
-        return bytes(_obstore().get(_store(self.name), key).bytes())
+        return bytes(obstore().get(open_store(self.name), key).bytes())
 
     def read_parts(self, key: str, parts: Sequence[tuple[int, int]]) -> list[bytes]:  # noqa: D102
         starts, lengths = [start for start, _ in parts], [length for _, length in parts]
-        found = _obstore().get_ranges(_store(self.name), key, starts=starts, lengths=lengths)
+        found = obstore().get_ranges(open_store(self.name), key, starts=starts, lengths=lengths)
         return [bytes(part) for part in found]
 
     def write(self, key: str, content: bytes) -> None:  # noqa: D102
         with self._writing(key):
-            _obstore().put(_store(self.name), key, content)
+            obstore().put(open_store(self.name), key, content)
 
     def delete(self, key: str) -> None:  # noqa: D102
         with self._writing(key), suppress(FileNotFoundError):
-            _obstore().delete(_store(self.name), key)
+            obstore().delete(open_store(self.name), key)
 
     def sizes(self, prefix: str) -> dict[str, int]:  # noqa: D102
-        listed = _obstore().list(_store(self.name), prefix)
+        listed = obstore().list(open_store(self.name), prefix)
         return dict(sorted((entry["path"], entry["size"]) for batch in listed for entry in batch))
 
     def lock(self) -> str:  # noqa: D102
         with self._writing(LOCK_NAME):
             try:
-                _obstore().put(_store(self.name), LOCK_NAME, b"", mode="create")
-            except _obstore().exceptions.AlreadyExistsError:
+                obstore().put(open_store(self.name), LOCK_NAME, b"", mode="create")
+            except obstore().exceptions.AlreadyExistsError:
                 raise CacheError(
                     f"{self.name}: another process is writing this cache, or was killed; "
                     f"wait for it, or delete {self.name}/{LOCK_NAME} where none is running"
@@ -175,22 +170,7 @@ class _Writing:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        failures = (_obstore().exceptions.BaseError, OSError)
-        if isinstance(error, failures) and not isinstance(error, FileNotFoundError):
-            raise OutputError(f"cannot write {self._what}: {error}; check the store's rights and space") from None
-
-
-def _obstore() -> Any:
-    return require("obstore", "train")
-
-
-@lru_cache(maxsize=64)
-def _store(url: str) -> Any:
-    """The store of a URL; kept, since memory:// is one store as long as it is the same object."""
-    store = require("obstore.store", "train")
-    try:
-        return store.MemoryStore() if url.startswith("memory:") else store.from_url(url)
-    except Exception as error:
-        raise CacheError(
-            f"{url}: is no object store ({error}); write a path, or s3://, gs://, az:// and a path"
-        ) from None
+        if isinstance(error, failures()) and not isinstance(error, FileNotFoundError):
+            raise OutputError(
+                f"cannot write {self._what}: {reason(error)}; check the store's rights and space"
+            ) from None

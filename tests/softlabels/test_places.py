@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeseg import softlabels
-from edgeseg.errors import CacheError
+from edgeseg.errors import CacheError, StoreError
 from edgeseg.softlabels import CacheInfo, CacheWriter
 from edgeseg.softlabels.places import LocalPlace, ObjectPlace, Place, place_of
 
@@ -50,7 +50,7 @@ def test_paths_and_urls_name_places(tmp_path: Path) -> None:
     local = place_of(f"file://{tmp_path}/a%20b")
     assert isinstance(local, LocalPlace) and local.folder == tmp_path / "a b"
     assert isinstance(place_of("s3://bucket/cache"), ObjectPlace)
-    with pytest.raises(CacheError, match="nowhere://x: is no object store"):
+    with pytest.raises(StoreError, match="nowhere://x: is no object store"):
         place_of("nowhere://x").has("a")
 
 
