@@ -30,7 +30,9 @@ class Change:
         self._folder.storage.sync_folder(self._folder.items)
 
     def take_out(self, item_id: str) -> None:
-        """Moves an item out of sight."""
+        """Moves an item out of sight, if it is there."""
+        if not self._folder.has(item_id) and not self._folder.bring_back(item_id):
+            return
         gone = self._folder.scratch(item_id, "gone")
         self._out.append((item_id, gone))
         self._folder.take_out(item_id, gone)

@@ -122,7 +122,9 @@ def reconcile(folder: SpoolFolder, index: SpoolIndex) -> None:
         for item_id in sorted(there - gone - stored):
             _adopt(folder, index, item_id)
         for item_id in sorted(stored - there):
-            _bring_back(folder, index, item_id)
+            if not folder.bring_back(item_id):
+                warn(f"{folder.items / item_id}: is gone, though nothing of edgeseg took it out")
+                index.forget(item_id)
 
 
 def sweep(folder: SpoolFolder) -> None:
@@ -164,15 +166,6 @@ def _adopt(folder: SpoolFolder, index: SpoolIndex, item_id: str) -> None:
         warn(str(error))
         return
     index.add(item_id, item.value, item.bytes)
-
-
-def _bring_back(folder: SpoolFolder, index: SpoolIndex, item_id: str) -> None:
-    kept = folder.taken_out(item_id)
-    if kept is None:
-        warn(f"{folder.items / item_id}: is gone, though nothing of edgeseg took it out")
-        index.forget(item_id)
-    else:
-        folder.storage.rename(kept, folder.items / item_id)
 
 
 def _set_aside(path: Path) -> None:

@@ -109,6 +109,11 @@ class SpoolFolder:
         # Before any of its files goes: else a power cut could leave it here without them.
         self.storage.sync_folder(self.items)
 
-    def taken_out(self, item_id: str) -> Path | None:
-        """Where an item lies that was taken out, None where it does not."""
-        return next(self.incoming.glob(f"{item_id}.gone.*"), None)
+    def bring_back(self, item_id: str) -> bool:
+        """Moves an item back that a killed writer had begun to take out; False where there is none."""
+        kept = next(self.incoming.glob(f"{item_id}.gone.*"), None)
+        if kept is None:
+            return False
+        self.storage.rename(kept, self.items / item_id)
+        self.storage.sync_folder(self.items)
+        return True

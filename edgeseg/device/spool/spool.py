@@ -118,7 +118,7 @@ class Spool(SpoolReader):
             OutputError: The index cannot be written.
         """
         taken: builtins.list[SpoolItem] = []
-        with self._index.transaction():
+        with self._changing():
             self._end_leases()
             while len(taken) < most and (rows := self._index.free_of(state, most - len(taken))):
                 taken += [item for row in rows if (item := self._take(row))]
@@ -130,7 +130,7 @@ class Spool(SpoolReader):
         Raises:
             OutputError: The index cannot be written.
         """
-        with self._index.transaction():
+        with self._changing():
             self._end_leases()
             row = self._index.row(item_id)
             free = row is not None and row.stored and row.lease is None and row.state != "uploaded"
@@ -254,6 +254,8 @@ class Spool(SpoolReader):
     def _take(self, row: Row) -> SpoolItem | None:
         """Gives an item to this object; one that cannot be read is left for ``verify`` and ``repair`` to tell of."""
         try:
+            if row.id not in self:
+                self._folder.bring_back(row.id)
             item = read_item(self._folder.items / row.id, row.state)
         except SpoolError as error:
             warn(str(error))

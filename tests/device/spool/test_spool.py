@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import resource
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +14,6 @@ from edgeseg.errors import OutputError, SpoolError
 from edgeseg.records import Record
 
 MakeItem = Callable[[int], tuple[Record, dict[str, bytes]]]
-WRITER = """
-import importlib.util, os, sys
-from pathlib import Path
-from edgeseg.device.spool import Spool
-spec = importlib.util.spec_from_file_location("helper", sys.argv[2])
-helper = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(helper)
-spool = Spool(Path(sys.argv[1]))
-for number in range(int(sys.argv[3]), 1_000_000):
-    record, blobs = helper.item(number, 200_000)
-    spool.put(record, blobs)
-    if number % 3 == 0:
-        spool.remove(record.item_id)
-    else:
-        os.write(1, (record.item_id + "\\n").encode())
-"""
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
-    with Spool(tmp_path / "spool") as opened:
-        yield opened
 
 
 def _leftovers(spool: Spool) -> list[str]:
@@ -171,52 +141,6 @@ def test_place_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> No
     (tmp_path / "a_file").write_text("")
     with pytest.raises(OutputError, match=r"cannot write .*check that the folder exists"):
         Spool(tmp_path / place)
-
-
-@contextmanager
-def _file_size_limit(size: int) -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, former)
-
-
-def test_write_that_the_system_cuts_short_leaves_nothing(spool: Spool, make_item: MakeItem) -> None:
-    spool.put(*make_item(1))
-    with _file_size_limit(1000), pytest.raises(OutputError, match="cannot write"):
-        spool.put(*make_item(2))
-    assert [item.id for item in spool.list()] == [make_item(1)[0].item_id]
-    assert not _leftovers(spool)
-    assert spool.put(*make_item(2)), "with room again it goes in"
-
-
-def test_killed_writers_lose_nothing_acknowledged(tmp_path: Path) -> None:
-    """Kills writers at random points; what they acknowledged is there, and nothing torn is to be seen."""
-    place, helper = tmp_path / "spool", Path(__file__).parent.with_name("conftest.py")
-    chance = random.Random(0)
-    acknowledged: set[str] = set()
-    for turn in range(5):
-        command = [sys.executable, "-c", WRITER, str(place), str(helper), str(turn * 10_000)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}) as writer:
-            assert writer.stdout is not None
-            first = writer.stdout.readline()
-            time.sleep(chance.uniform(0, 0.1))
-            writer.kill()
-            lines = (first + writer.stdout.read()).decode().split("\n")
-        acknowledged |= set(lines[:-1])
-        reader = SpoolReader(place)
-        check = reader.verify()
-        assert check.problems == ()
-        assert acknowledged <= set(reader.ids())
-        assert len(reader.ids()) - len(acknowledged) <= turn + 1, "a removed item came back"
-        assert len(reader.list()) == check.items
-    assert len(acknowledged) >= 5
-    with Spool(place) as after:
-        assert not _leftovers(after), "the next writer sweeps what killed ones left"
 
 
 def test_sweeping_spares_another_writers_work(spool: Spool) -> None:
