@@ -151,13 +151,12 @@ class Frames:
     def _doubled(self, layout: Layout, key: str, top: int, left: int, height: int, width: int) -> NDArray[np.float32]:
         from edgeseg.softlabels.kernels import double
 
-        pairs = (left + width + 1) // 2 - left // 2
-        lower, share = axis(positions(top, 1, height, 2), layout.grid[0])
-        first = int(lower[0])
-        grid, row, column = self._grid(layout, key, (first, int(lower[-1]) + 2), (left // 2 - 1, left // 2 + pairs + 1))
-        out = self._memory.array((self._classes, height, pairs, 2))
-        double(grid, lower - row, share, left // 2 - 1 - column, out)
-        return out.reshape(self._classes, height, -1)[..., left % 2 : left % 2 + width]
+        rows = (top // 2 - 1, (top + height - 1) // 2 + 2)
+        columns = (left // 2 - 1, (left + width - 1) // 2 + 2)
+        grid, row, column = self._grid(layout, key, rows, columns)
+        out = self._memory.array((self._classes, height, width))
+        double(grid, top // 2 - row, left // 2 - column, (top % 2, left % 2), out)
+        return out
 
     def _resampled(
         self, layout: Layout, key: str, window: tuple[int, int, int, int], size: Size

@@ -14,7 +14,7 @@ from low to high along the diagonals; of the lowest, the difference to the block
 from __future__ import annotations
 
 import struct
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,20 +62,14 @@ def decode_tile(content: bytes, classes: int, size: tuple[int, int], grid: Grid,
         row: The tile's first row in ``grid``, even, negative where it starts before it.
         column: The tile's first column in ``grid``, likewise.
     """
-    from edgeseg.softlabels import kernels
+    from edgeseg.softlabels.kernels import decode
 
-    _, width_of_code, used, step = _HEADER.unpack_from(content)
+    _, width, used, step = _HEADER.unpack_from(content)
     steps = np.frombuffer(content, "<f4", used, _HEADER.size)
-    numbers = 4 * classes * used
-    blocks = (size[0] // CELL, size[1] // CELL)
     body = require("zstandard", "train").ZstdDecompressor().decompress(memoryview(content)[_HEADER.size + 4 * used :])
-    padded = max(4, -(-used // 4) * 4)
-    basis = np.zeros((2, 2, classes, padded), np.float32)
-    basis[..., :used] = _unfold(_joined(body, 0, numbers, 2)).reshape(2, 2, classes, used) * steps
-    codes = np.zeros((padded, 8, 8, *blocks), np.int16)
-    folded = _joined(body, 2 * numbers, 64 * used * blocks[0] * blocks[1], width_of_code)
-    kernels.unfold(folded.reshape(used, 64, *blocks), _PLACE, codes)
-    kernels.synthesise(codes, np.float32(step), basis, waves(), grid, row, column)
+    codes = np.frombuffer(body, np.uint8)
+    blocks = (size[0] // CELL, size[1] // CELL)
+    decode(codes, width, used, np.float32(step), steps, _PLACE, waves(), blocks, grid, row, column)
 
 
 def _take_differences(codes: NDArray[np.int64]) -> None:
@@ -91,17 +85,5 @@ def _fold(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return folded
 
 
-def _unfold(folded: NDArray[Any]) -> NDArray[np.float32]:
-    numbers = folded.astype(np.int32)
-    return ((numbers >> 1) ^ -(numbers & 1)).astype(np.float32)
-
-
 def _planes(folded: NDArray[np.int64], width: int) -> bytes:
     return b"".join((folded >> 8 * byte & 0xFF).astype(np.uint8).tobytes() for byte in range(width))
-
-
-def _joined(body: bytes, start: int, count: int, width: int) -> NDArray[Any]:
-    low = np.frombuffer(body, np.uint8, count, start)
-    if width == 1:
-        return low
-    return low | np.frombuffer(body, np.uint8, count, start + count).astype(np.uint16) << 8

@@ -40,12 +40,21 @@ def test_interpolation_is_torch_s(grid: NDArray[np.float32], stride: int) -> Non
     np.testing.assert_allclose(kernel(grid, size, stride), interpolated(grid, size), rtol=3e-5, atol=1e-7)
 
 
-def test_alternating_columns_equal_the_general_way(grid: NDArray[np.float32]) -> None:
-    wide = np.pad(grid, ((0, 0), (0, 0), (1, 1)), mode="edge")
-    out = np.empty((5, 26, 22, 2), np.float32)
-    rows, shares = axis(positions(0, 1, 26, 2), 13)
-    double(np.ascontiguousarray(wide), rows, shares, 0, out)
-    np.testing.assert_allclose(out.reshape(5, 26, 44), kernel(grid, (26, 44), 2), rtol=1e-5)
+@pytest.mark.parametrize(
+    ("window", "streamed"),
+    [((0, 0, 26, 40), True), ((0, 0, 26, 40), False), ((3, 5, 1, 37), True), ((25, 43, 1, 1), True)],
+)
+def test_two_pixels_a_sample_equal_the_general_way(
+    grid: NDArray[np.float32], window: tuple[int, int, int, int], streamed: bool
+) -> None:
+    top, left, height, width = window
+    wide = np.pad(40 * grid / np.abs(grid).max(), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    memory = np.empty(5 * height * width + 16, np.float32)
+    start = -memory.ctypes.data % 32 // 4 + (0 if streamed else 1)
+    out = memory[start : start + 5 * height * width].reshape(5, height, width)
+    double(np.ascontiguousarray(wide), top // 2 + 1, left // 2 + 1, (top % 2, left % 2), out)
+    expected = kernel(np.ascontiguousarray(wide[:, 1:-1, 1:-1]), (26, 44), 2)
+    np.testing.assert_allclose(out, expected[:, top : top + height, left : left + width], rtol=2e-5, atol=1e-30)
 
 
 @pytest.mark.parametrize("stride", [2, 4])

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from edgeseg.softlabels.memory import Recycler
+from edgeseg.softlabels.streaming import ALIGNMENT
 
 
 def test_memory_is_used_again_once_nobody_holds_it() -> None:
@@ -30,6 +31,12 @@ def test_arrays_that_are_held_keep_their_content() -> None:
     for number, array in enumerate(held):
         array[:] = number
     assert [float(a.mean()) for a in held] == [0, 1, 2, 3, 4]
+
+
+def test_arrays_begin_where_a_streamed_write_may() -> None:
+    memory = Recycler()
+    held = [memory.array((size,)) for size in (1, 7, 100, 5000)]
+    assert all(array.ctypes.data % ALIGNMENT == 0 for array in held)
 
 
 def test_another_process_gets_memory_of_its_own() -> None:
