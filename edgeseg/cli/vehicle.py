@@ -37,7 +37,23 @@ def score(
     spool: Annotated[Path, typer.Option("--spool", metavar="DIR", help="Folder for flagged frames.")],
     strategy: Annotated[
         str | None,
-        typer.Option("--strategy", metavar="S", help="random, entropy, superpixel, or package.module:Class."),
+        typer.Option(
+            "--strategy",
+            metavar="S",
+            help="random, entropy, entropy-edge, superpixel, margin, least-confidence, flip-consistency, committee, or "
+            "package.module:Class.",
+        ),
+    ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option("--regions", help="pixels, superpixel, grid or component; default: the strategy's own."),
+    ] = None,
+    committee: Annotated[
+        list[Path] | None, typer.Option("--committee", metavar="M", help="A further model that votes; repeatable.")
+    ] = None,
+    ignore_mask: Annotated[
+        Path | None,
+        typer.Option("--ignore-mask", metavar="FILE", help="Image of the camera's size, not 0 where nothing counts."),
     ] = None,
     budget_frames: Annotated[
         int | None, typer.Option("--budget-frames", help="Keep at most N frames of this run.")
@@ -66,6 +82,9 @@ def score(
 
     options = {
         "strategy": strategy,
+        "regions": regions,
+        "committee": committee or None,
+        "ignore_mask": ignore_mask,
         "budget_frames": budget_frames,
         "vehicle": vehicle,
         "drive": drive,

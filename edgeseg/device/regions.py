@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from edgeseg.classes import IGNORE_INDEX
 
 RegionScore = Literal["sum", "mean"]
-REGION_UNITS: dict[RegionScore, str] = {"sum": "nats", "mean": "nats/px"}
-"""Units of a region's entropy."""
 CLICK_TOLERANCE_PX = 2.0
 """How far a labeler's outline may leave the exact one; sets how many corners a region costs."""
 

@@ -7,7 +7,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,16 +19,18 @@ from edgeseg.deploy.runners.base import Runner, require_outputs
 from edgeseg.device import strategies
 from edgeseg.device.items import Provenance, describe, encode_blobs
 from edgeseg.device.keeping import POLICY_VERSION, Keeper
+from edgeseg.device.partition import RegionKind
 from edgeseg.device.regions import RegionScore, choose
 from edgeseg.device.spool import Spool
 from edgeseg.device.stopping import stop_on_signals
-from edgeseg.device.strategies import FrameScore, Strategy, StrategyOptions
+from edgeseg.device.strategies import CrfKind, FrameScore, Strategy, StrategyOptions
 from edgeseg.device.superpixels import SUPERPIXEL_PX
 from edgeseg.device.timing import Timing
 from edgeseg.device.view import FrameView
 from edgeseg.errors import ConfigError, DataError, OutputError
 from edgeseg.files import write_atomic
 from edgeseg.frames import Frame, FrameSource
+from edgeseg.images import read_label
 from edgeseg.progress import track
 from edgeseg.records import LABEL_PATTERN
 
@@ -42,7 +44,11 @@ class ScoreSettings:
         budget_frames: Keep at most N frames of this run, the highest scores; None keeps every frame.
         region_share: Share of a frame's pixels that is chosen as regions, in (0, 1].
         region_score: Whether a region's value is the ``sum`` (the method's) or ``mean`` of its pixels.
-        superpixel_px: Pixels of one superpixel.
+        regions: What a frame is cut into: ``pixels``, ``superpixel``, ``grid``, ``component``; None for the
+            strategy's own way.
+        superpixel_px: Pixels of one superpixel or grid cell.
+        edge_weight, passes, committee, crf: See ``StrategyOptions``.
+        ignore_mask: Image of the camera's size; where it is not 0, no label is wanted (the car's own hood).
         vehicle, drive: Names that go into the records.
         seed: Of the random strategy.
         ranking: File for the list of all frames by score (JSON lines), None for none. The list is
@@ -53,7 +59,13 @@ class ScoreSettings:
     budget_frames: int | None = None
     region_share: float = 0.1
     region_score: RegionScore = "sum"
+    regions: RegionKind | None = None
     superpixel_px: int = SUPERPIXEL_PX
+    edge_weight: float = 1.5
+    passes: int = 8
+    committee: tuple[Path, ...] = ()
+    crf: CrfKind = "superpixel"
+    ignore_mask: Path | None = None
     vehicle: str = "unknown"
     drive: str = "unknown"
     seed: int = 0
@@ -64,18 +76,23 @@ class ScoreSettings:
     def __post_init__(self) -> None:
         if self.budget_frames is not None and self.budget_frames < 1:
             raise ConfigError(f"budget_frames must be 1 or more, got {self.budget_frames}; leave it out to keep all")
-        if not 0 < self.region_share <= 1:
-            raise ConfigError(f"region_share must be above 0 and at most 1, got {self.region_share}")
-        if self.region_score not in ("sum", "mean"):
-            raise ConfigError(f"region_score must be sum or mean, got {self.region_score!r}")
         if self.superpixel_px < 16:
             raise ConfigError(f"superpixel_px must be at least 16, got {self.superpixel_px}")
+        self.strategy_options()
         for option, name in (("vehicle", self.vehicle), ("drive", self.drive)):
             if not re.fullmatch(LABEL_PATTERN, name):
                 raise ConfigError(
                     f"{option} must be 1 to 64 letters, digits, dots, dashes or underscores, and begin with "
                     f"a letter or digit; got {name!r}"
                 )
+
+    def strategy_options(self) -> StrategyOptions:
+        """What of these the strategy is told.
+
+        Raises:
+            ConfigError: One of them is out of range.
+        """
+        return StrategyOptions(**{field.name: getattr(self, field.name) for field in fields(StrategyOptions)})
 
 
 @dataclass(frozen=True)
@@ -122,16 +139,15 @@ def score(settings: ScoreSettings, source: FrameSource, runner: Runner, spool: S
         DataError: A frame cannot be read, is not what the model takes, or got a score that is not finite.
         OutputError: The spool or the ranking cannot be written; the frames kept until then are whole.
     """
-    options = StrategyOptions(settings.region_score, settings.region_share, settings.seed)
-    strategy = strategies.build(settings.strategy, options)
-    require_outputs(runner, tuple(dict.fromkeys(("class_map", *strategy.needs))), f"strategy {settings.strategy}")
-    run = _Run(settings, strategy, runner, spool)
-    with stop_on_signals() as stop:
-        for frame, start in run.timed(source):
-            run.take(frame)
-            run.timing.add("total", time.perf_counter_ns() - start)
-            if stop.requested:
-                break
+    with strategies.opened(settings.strategy, settings.strategy_options()) as strategy:
+        require_outputs(runner, tuple(dict.fromkeys(("class_map", *strategy.needs))), f"strategy {settings.strategy}")
+        run = _Run(settings, strategy, runner, spool)
+        with stop_on_signals() as stop:
+            for frame, start in run.timed(source):
+                run.take(frame)
+                run.timing.add("total", time.perf_counter_ns() - start)
+                if stop.requested:
+                    break
     run.write_ranking()
     return run.report(source.skipped, stop.requested)
 
@@ -154,6 +170,7 @@ class _Run:
         self.settings = settings
         self.strategy = strategy
         self.runner = runner
+        self.mask = None if settings.ignore_mask is None else read_label(settings.ignore_mask) != 0
         self.keeper = Keeper(spool, settings.budget_frames)
         self.timing = Timing()
         self.frames = 0
@@ -191,7 +208,16 @@ class _Run:
                 outputs = self.runner.infer(frame.image)
             except DataError as error:
                 raise DataError(f"frame {frame.id} of {frame.source}: {error}") from None
-        return FrameView(frame, outputs, self.runner.info, self.settings.superpixel_px)
+        ignored = self._ignored(frame)
+        return FrameView(frame, outputs, self.runner.info, self.settings.superpixel_px, self.runner.infer, ignored)
+
+    def _ignored(self, frame: Frame) -> NDArray[np.bool_] | None:
+        if self.mask is not None and self.mask.shape != frame.image.shape[:2]:
+            raise DataError(
+                f"{self.settings.ignore_mask}: is {self.mask.shape[0]}x{self.mask.shape[1]}, but frame {frame.id} is "
+                f"{frame.image.shape[0]}x{frame.image.shape[1]}; draw it on one of the camera's frames"
+            )
+        return self.mask
 
     def _verdict(self, view: FrameView) -> FrameScore:
         verdict = self.strategy.score(view)

@@ -24,11 +24,14 @@ CLASSES = ClassMap("test", tuple(SegmentationClass(name, (9 * i, 0, 0), (i,)) fo
 
 
 class FakeRunner:
-    """Entropy is the frame's red channel, the class its green one, both at half the frame's size."""
+    """Entropy is the frame's red channel, the class its green one, both at half the frame's size.
+
+    Of the two best classes the first has probability 1 − red / 510, the second the rest.
+    """
 
     backend = "fake"
     digest = "d" * 64
-    output_names: tuple[str, ...] = ("class_map", "entropy", "frame_entropy")
+    output_names: tuple[str, ...] = ("class_map", "entropy", "frame_entropy", "top2_probs")
 
     def __init__(self, height: int = 60, width: int = 80, resize: ResizeMode = "stretch") -> None:
         self.info = ModelInfo("fake", CLASSES, Preprocess(height, width, resize=resize))
@@ -42,6 +45,7 @@ class FakeRunner:
         return {
             "class_map": np.minimum(small[:, :, 1] // 64, 3).astype(np.uint8),
             "entropy": entropy,
+            "top2_probs": np.stack((1 - entropy / np.float32(510), entropy / np.float32(510))),
             "frame_entropy": np.float32(entropy.mean() / 255 * math.log(4)),  # type: ignore[dict-item]
         }
 

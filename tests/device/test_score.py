@@ -136,7 +136,7 @@ class NeedsMargin:
     """A user's own strategy, which reads the two best classes."""
 
     name = "margin"
-    needs = ("top2_probs",)
+    needs = ("top2_classes",)
 
     def __init__(self, options: StrategyOptions) -> None:
         self.options = options
@@ -239,3 +239,22 @@ def test_settings_come_from_file_and_options(tmp_path: Path) -> None:
     assert (settings.strategy, settings.region_share, settings.seed, settings.drive) == ("random", 0.2, 3, "unknown")
     with pytest.raises(ConfigError, match="budget"):
         config.resolve(ScoreSettings, None, ["budget=3"])
+
+
+def test_ignored_pixels_are_in_no_region(drive: Path, runner: Any, tmp_path: Path) -> None:
+    mask = np.zeros((120, 160), np.uint8)
+    mask[:, :80] = 1
+    Image.fromarray(mask).save(tmp_path / "hood.png")
+    settings = replace(SMALL, ignore_mask=tmp_path / "hood.png", region_share=0.4)
+    spool = Spool(tmp_path / "spool")
+    score(settings, open_source(str(drive)), runner, spool)
+    regions = [region for item in spool.list() for region in item.record.regions]
+    assert regions
+    assert all(x >= 80 for region in regions for ring in region.polygons for x, _ in ring)
+
+
+def test_ignore_mask_of_another_size_is_refused(drive: Path, runner: Any, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((10, 20), np.uint8)).save(tmp_path / "hood.png")
+    settings = replace(SMALL, ignore_mask=tmp_path / "hood.png")
+    with pytest.raises(DataError, match=r"hood\.png: is 10x20, but frame f0 is 120x160; draw it on one of"):
+        score(settings, open_source(str(drive)), runner, Spool(tmp_path / "spool"))

@@ -68,7 +68,7 @@ def test_black_frame_is_cut_evenly() -> None:
 def test_cutting_large_ones_never_joins_two() -> None:
     labels = np.zeros((100, 400), np.int32)
     labels[:, 200:] = np.arange(20_000, dtype=np.int32).reshape(100, 200) % 97 + 1
-    cut = module._cut_large(labels, 10)
+    cut = module.cut_large(labels, 10)
     for superpixel in np.unique(cut):
         assert len(np.unique(labels[cut == superpixel])) == 1
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import cast
 
-from edgeseg.device.strategies.base import FrameScore, Strategy, StrategyOptions
+from edgeseg.device.strategies.base import CrfKind, FrameScore, Strategy, StrategyOptions
 from edgeseg.errors import ConfigError
 
 STRATEGIES = {
     "random": "edgeseg.device.strategies.random:Random",
     "entropy": "edgeseg.device.strategies.entropy:Entropy",
+    "entropy-edge": "edgeseg.device.strategies.entropy_edge:EntropyEdge",
     "superpixel": "edgeseg.device.strategies.superpixel:Superpixel",
+    "margin": "edgeseg.device.strategies.margin:Margin",
+    "least-confidence": "edgeseg.device.strategies.least_confidence:LeastConfidence",
+    "flip-consistency": "edgeseg.device.strategies.flip_consistency:FlipConsistency",
+    "committee": "edgeseg.device.strategies.committee:Committee",
 }
 
-__all__ = ["STRATEGIES", "FrameScore", "Strategy", "StrategyOptions", "build", "names"]
+__all__ = ["STRATEGIES", "CrfKind", "FrameScore", "Strategy", "StrategyOptions", "build", "names", "opened"]
 
 
 def names() -> tuple[str, ...]:
@@ -46,3 +53,15 @@ def build(name: str, options: StrategyOptions) -> Strategy:
     if missing:
         raise ConfigError(f"strategy {name!r} lacks {', '.join(missing)}; see edgeseg.device.strategies.base.Strategy")
     return cast(Strategy, made)
+
+
+@contextmanager
+def opened(name: str, options: StrategyOptions) -> Iterator[Strategy]:
+    """Makes a strategy as ``build`` does, and at the block's end closes it, where it has a ``close``."""
+    made = build(name, options)
+    try:
+        yield made
+    finally:
+        close = getattr(made, "close", None)
+        if close is not None:
+            close()

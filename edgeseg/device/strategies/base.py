@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.device.partition import REGION_KINDS, RegionKind
 from edgeseg.device.regions import RegionScore
 from edgeseg.device.view import FrameView
+from edgeseg.errors import ConfigError
+
+CrfKind = Literal["superpixel", "pixel"]
 
 
 @dataclass(frozen=True)
@@ -20,11 +25,36 @@ class StrategyOptions:
         region_score: Whether a region's value is the sum or the mean over its pixels.
         region_share: Share of the frame's pixels that will be chosen, in (0, 1].
         seed: Of whatever is random.
+        regions: What a frame is cut into, None for the strategy's own way.
+        edge_weight: Factor w_e ≥ 1 of the entropy on edges of the image.
+        passes: Number T of Monte-Carlo passes.
+        committee: Further models that vote beside the one that drives the run.
+        crf: Whether the CRF joins superpixels, or pixels (pydensecrf; needs the model's logits, takes seconds).
     """
 
     region_score: RegionScore = "sum"
     region_share: float = 0.1
     seed: int = 0
+    regions: RegionKind | None = None
+    edge_weight: float = 1.5
+    passes: int = 8
+    committee: tuple[Path, ...] = ()
+    crf: CrfKind = "superpixel"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.region_share <= 1:
+            raise ConfigError(f"region_share must be above 0 and at most 1, got {self.region_share}")
+        if not self.edge_weight >= 1:
+            raise ConfigError(f"edge_weight must be 1 or more, got {self.edge_weight}")
+        if self.passes < 2:
+            raise ConfigError(f"passes must be 2 or more, since their disagreement is what counts; got {self.passes}")
+        for option, given, known in (
+            ("region_score", self.region_score, ("sum", "mean")),
+            ("regions", self.regions, (None, *REGION_KINDS)),
+            ("crf", self.crf, ("superpixel", "pixel")),
+        ):
+            if given not in known:
+                raise ConfigError(f"{option} must be {' or '.join(str(k) for k in known if k)}, got {given!r}")
 
 
 @dataclass(frozen=True)
@@ -47,7 +77,7 @@ class FrameScore:
 
 
 class Strategy(Protocol):
-    """Scores frames. Made by its class from ``StrategyOptions``.
+    """Scores frames. Made by its class from ``StrategyOptions``; one that holds resources has a ``close`` too.
 
     Attributes:
         name: What ``--strategy`` calls it.
