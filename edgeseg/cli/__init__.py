@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edgeseg.cli import cache, data, deployment, models, sweep, training, upload, vehicle
+from edgeseg.cli import bench, cache, data, deployment, models, sweep, training, upload, vehicle
 from edgeseg.cli.demo import demo
 from edgeseg.cli.doctor import doctor
 from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
@@ -30,6 +30,7 @@ training.register(app)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(cache.app, name="cache")
 deployment.register(app)
+app.add_typer(bench.app, name="bench")
 vehicle.register(app)
 upload.register(app)
 
@@ -70,6 +71,7 @@ _EXTRA_OF = {
     "onnx": "train",
     "optuna": "train",
     "onnxruntime": "cpu",
+    "openvino": "openvino",
     "tensorrt": "tensorrt",
     "matplotlib": "report",
     "jinja2": "report",

@@ -1,4 +1,4 @@
-"""``edgeseg fit-temperature``, ``export``, ``parity`` and ``bench``."""
+"""``edgeseg fit-temperature``, ``export`` and ``parity``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ def register(app: typer.Typer) -> None:
     app.command("fit-temperature")(fit_temperature)
     app.command()(export)
     app.command()(parity)
-    app.command()(bench)
 
 
 def fit_temperature(
@@ -197,60 +196,6 @@ def parity(
         print_table(("figure", "value"), list(plain.items()))
     if report.verdict == "fail":
         raise typer.Exit(1)
-
-
-def bench(
-    models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL ...", help=".onnx, .engine or .edgeseg; several are run in turn.")
-    ],
-    backend: Annotated[
-        str | None, typer.Option("--backend", help="onnxruntime, tensorrt, torch; several by commas.")
-    ] = None,
-    size: Annotated[
-        list[str] | None,
-        typer.Option("--size", metavar="HxW", help="Network input; repeatable. An exported graph has one."),
-    ] = None,
-    frame: Annotated[
-        str | None, typer.Option("--frame", metavar="HxW", help="Camera frame; default: as exported.")
-    ] = None,
-    threads: Annotated[list[int] | None, typer.Option("--threads", help="Threads of the network; repeatable.")] = None,
-    iterations: Annotated[int, typer.Option("--iterations", help="Measured frames a row.")] = 50,
-    warm_up: Annotated[int, typer.Option("--warm-up", help="Frames before them.")] = 10,
-    miou: Annotated[
-        bool, typer.Option("--miou/--no-miou", help="With --data: evaluate every row's model, too.")
-    ] = True,
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="D", help="Real frames, and labels for the mIoU column.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="File for the JSON report.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Measure latency: decode, preprocessing and network apart, with the machine described."""
-    import json
-
-    from edgeseg.deploy import benchmark
-    from edgeseg.files import write_atomic
-
-    sizes = [parsed for text in size or () if (parsed := parse_size(text, "--size"))]
-    backends = tuple(backend.split(",")) if backend else ()
-    settings = benchmark.BenchSettings(
-        backends=backends,
-        sizes=tuple(sizes),
-        frame=parse_size(frame, "--frame"),
-        threads=tuple(threads or ()),
-        iterations=iterations,
-        warm_up=warm_up,
-        data=data,
-        miou=miou,
-    )
-    report = benchmark.benchmark(models, settings)
-    if out:
-        write_atomic(out, json.dumps(report.to_dict(), indent=2) + "\n")
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        for title, columns, rows in report.tables():
-            print_table(columns, rows, title)
 
 
 def _batch(text: str) -> int | None:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from edgeseg.deploy.doctor_machine import Machine
+from edgeseg.deploy.jetson import parse_power_mode, parse_tegra_release
 
 CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimd", "asimdhp", "asimddp")
 """Instructions that decide how fast a network runs; asimd is Arm's."""
@@ -86,19 +87,3 @@ def jetson(machine: Machine) -> dict[str, Any] | None:
         "jetpack": jetpack,
         **parse_power_mode(machine.run("nvpmodel", "-q")),
     }
-
-
-def parse_tegra_release(text: str) -> str | None:
-    """Jetson Linux's release, such as ``36.4.3``, from /etc/nv_tegra_release.
-
-    Source: the file's own form, ``# R36 (release), REVISION: 4.3, GCID: ..., BOARD: generic, ...``.
-    """
-    found = re.search(r"R(\d+) \(release\), REVISION: ([\d.]+)", text)
-    return f"{found.group(1)}.{found.group(2)}" if found else None
-
-
-def parse_power_mode(text: str | None) -> dict[str, Any]:
-    """Name and number of the power mode from ``nvpmodel -q``; None where it does not say."""
-    found = re.search(r"^NV Power Mode:\s*(\S+)\s*\n\s*(\d+)?", text or "", re.MULTILINE)
-    number = int(found.group(2)) if found and found.group(2) else None
-    return {"power_mode": found.group(1) if found else None, "power_mode_id": number}

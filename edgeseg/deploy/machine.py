@@ -9,7 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "opencv-contrib-python-headless", "onnxruntime", "onnxruntime-gpu", "torch")
+PACKAGES = (
+    *("numpy", "opencv-contrib-python-headless", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt", "torch"),
+)
 _CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
 
@@ -56,6 +58,29 @@ def busy_share(interval_s: float = 0.5) -> float | None:
     if after is None or after[1] == before[1]:
         return None
     return 1.0 - (after[0] - before[0]) / (after[1] - before[1])
+
+
+class OthersLoad:
+    """Work of other processes from here to ``share``, while this one may be busy itself."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    def share(self) -> float | None:
+        """Share of all cores' time that others took, 0 to 1; None where nobody tells."""
+        before, after = self._before, self._now()
+        if before is None or after is None or after[1] <= before[1]:
+            return None
+        return max(0.0, (after[0] - before[0]) / (after[1] - before[1]))
+
+    @staticmethod
+    def _now() -> tuple[float, float] | None:
+        """Seconds that all cores worked for others, and seconds of all cores in any state."""
+        ticks = _cpu_times()
+        if ticks is None:
+            return None
+        a_second = os.sysconf("SC_CLK_TCK")
+        return (ticks[1] - ticks[0]) / a_second - time.process_time(), ticks[1] / a_second
 
 
 def peak_memory_mb() -> float:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from edgeseg.deploy.doctor import examine
-from edgeseg.deploy.doctor_parts import parse_power_mode, parse_tegra_release
+from edgeseg.deploy.jetson import parse_power_mode, parse_tegra_release
 from edgeseg.deploy.tensorrt.driver import Driver, Gpu
 
 ORIN = Driver("12.6", (Gpu("Orin", "8.7", 16, 62_000, True),))

@@ -68,7 +68,7 @@ class Slot:
         self._input = ""
         self._outputs: tuple[str, ...] = ()
         self._graph: int | None = None
-        self._warm = False
+        self._warm = self._replayed = False
         self._enqueue_ms = 0.0
         self.pending = False
 
@@ -105,14 +105,15 @@ class Slot:
         dtype = DTYPES[engine.get_tensor_dtype(name).name][1]
         return Buffer(self._device.host_array(shape, dtype), self._device.malloc(nbytes(shape, dtype)))
 
-    def submit(self, array: NDArray[Any]) -> None:
-        """Queues a frame; ``bind`` was called for its shape."""
+    def submit(self, array: NDArray[Any], replay: bool = True) -> None:
+        """Queues a frame; ``bind`` was called for its shape. Without ``replay`` its graph is left aside."""
         if self.pending:
             raise ModelError("this slot still holds a frame; collect it first")
         start = time.perf_counter_ns()
         np.copyto(self._buffers[self._input].host, array, casting="no")
+        self._replayed = replay and self._graph is not None
         try:
-            if self._graph is not None:
+            if self._replayed:
                 self._replay()
             else:
                 self._queue(marked=True)
@@ -166,7 +167,7 @@ class Slot:
         between = self._device.elapsed_ms
         marks = self._marks
         total = between(marks[0], marks[3])
-        if self._graph is not None:
+        if self._replayed:
             return StageTimes(None, None, None, total, self._enqueue_ms)
         parts = [between(marks[k], marks[k + 1]) for k in range(3)]
         return StageTimes(parts[0], parts[1], parts[2], total, self._enqueue_ms)
