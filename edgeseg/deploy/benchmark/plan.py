@@ -8,7 +8,7 @@ from pathlib import Path
 from edgeseg.deploy.benchmark.row import RowJob
 from edgeseg.deploy.benchmark.settings import BenchSettings
 from edgeseg.deploy.runners import BACKENDS, open_runner, resolve_backend
-from edgeseg.errors import ConfigError, UsageError
+from edgeseg.errors import ConfigError, MissingDependencyError, UsageError
 
 
 def plan(models: Sequence[Path], settings: BenchSettings) -> list[RowJob]:
@@ -72,10 +72,15 @@ def _jobs(model: Path, backend: str, settings: BenchSettings) -> list[RowJob]:
 def _sizes(model: Path, backend: str, settings: BenchSettings) -> tuple[tuple[int, int] | None, ...]:
     if not settings.sizes or backend == "torch":
         return settings.sizes or (None,)
-    with open_runner(model, backend) as runner:
-        if runner.size not in settings.sizes:
-            raise ConfigError(
-                f"{model}: exported for {runner.size[0]}x{runner.size[1]}, which is not among the sizes asked for; "
-                "export it at another --size to measure that"
-            )
-        return (runner.size,)
+    try:
+        with open_runner(model, backend) as runner:
+            own = runner.size
+    except MissingDependencyError:
+        # The row itself will say so, and others may still be measured.
+        return (None,)
+    if own not in settings.sizes:
+        raise ConfigError(
+            f"{model}: exported for {own[0]}x{own[1]}, which is not among the sizes asked for; export it at another "
+            "--size to measure that"
+        )
+    return (own,)
