@@ -1,4 +1,4 @@
-"""``edgeseg fit-temperature``, ``export`` and ``parity``."""
+"""``edgeseg fit-temperature``, ``fit-prototypes``, ``export`` and ``parity``."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class Typing(str, Enum):
 def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
     app.command("fit-temperature")(fit_temperature)
+    app.command("fit-prototypes")(fit_prototypes)
     app.command()(export)
     app.command()(parity)
 
@@ -58,6 +59,24 @@ def fit_temperature(
         print_table(("key", "value"), list(report.to_dict().items()))
 
 
+def fit_prototypes(
+    model: Annotated[Path, typer.Argument(metavar="M.edgeseg")],
+    data: Annotated[str, typer.Option("--data", metavar="D", help="Labeled frames, such as it was trained on.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="M.edgeseg", help="Write here; default: replace M.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Average each class's features, for strategies that go by class, and write them into the checkpoint."""
+    from edgeseg.deploy.export import fit_prototypes as fitting
+
+    report = fitting.fit_prototypes(model, data, out)
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        print_table(("key", "value"), list(report.to_dict().items()))
+
+
 def export(
     model: Annotated[
         Path, typer.Argument(metavar="M.edgeseg", help="A checkpoint; with --tensorrt also an exported .onnx.")
@@ -70,7 +89,8 @@ def export(
         str | None, typer.Option("--frame", metavar="HxW", help="Fix the camera's size; default: dynamic.")
     ] = None,
     emit: Annotated[
-        list[str] | None, typer.Option("--emit", help="Further outputs: logits, top2; repeatable, or by commas.")
+        list[str] | None,
+        typer.Option("--emit", help="Further outputs: logits, top2, features; repeatable, or by commas."),
     ] = None,
     outputs: Annotated[
         Outputs, typer.Option("--outputs", help="graph: frame in, scores out; logits: the plain network.")

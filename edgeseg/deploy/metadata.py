@@ -12,7 +12,10 @@ from edgeseg.modelinfo import METADATA_KEY, ModelInfo
 EXPORT_KEY = "export"
 """Key of the export record in ``ModelInfo.extra``."""
 KNOWN_OUTPUTS = frozenset(
-    ("class_map", "entropy", "cell_probs", "cell_entropy", "frame_entropy", "logits", "top2_classes", "top2_probs")
+    (
+        *("class_map", "entropy", "cell_probs", "cell_entropy", "frame_entropy"),
+        *("logits", "top2_classes", "top2_probs", "features"),
+    )
 )
 Outputs = Literal["graph", "logits"]
 Batch = int | Literal["dynamic"]
@@ -47,6 +50,7 @@ class ExportRecord:
         batch: Frames a call, or ``dynamic``.
         frame: The camera's (H, W), None where any size is taken.
         parity: Outcome of the comparison with the checkpoint, plain data.
+        feature_channels: Number K of the output ``features``, None where it is not among the outputs.
     """
 
     source_digest: str
@@ -57,6 +61,7 @@ class ExportRecord:
     batch: Batch
     frame: tuple[int, int] | None
     parity: dict[str, Any] = field(default_factory=dict)
+    feature_channels: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form for JSON; ``from_dict`` is its inverse."""
@@ -76,6 +81,8 @@ class ExportRecord:
             raise ModelError(f"{where}: its export record is malformed ({error!r}); export it again") from None
         if record.outputs not in ("graph", "logits"):
             raise ModelError(f"{where}: its export record names outputs {record.outputs!r}; export it again")
+        if ("features" in record.output_names) != isinstance(record.feature_channels, int):
+            raise ModelError(f"{where}: its export record does not say how many features it has; export it again")
         unknown = sorted(set(record.output_names) - KNOWN_OUTPUTS)
         if unknown:
             raise ModelError(
@@ -153,5 +160,6 @@ def expected_outputs(info: ModelInfo, record: ExportRecord) -> tuple[Tensor, ...
         "logits": ("float", (classes, h, w)),
         "top2_classes": ("uint8", (2, h, w)),
         "top2_probs": ("float", (2, h, w)),
+        "features": ("float", (record.feature_channels or 0, -(-h // 8), -(-w // 8))),
     }
     return tuple(Tensor(name, f"tensor({known[name][0]})", (batch, *known[name][1])) for name in record.output_names)

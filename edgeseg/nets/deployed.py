@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from edgeseg.errors import ConfigError
 from edgeseg.modelinfo import ModelInfo
+from edgeseg.nets.cells import CellMean
+from edgeseg.nets.features import CellFeatures
 from edgeseg.preprocess import Placement, Preprocess, overlap
 
 PROBS_CELL = 8
@@ -21,7 +23,11 @@ PROBS_CELL = 8
 ENTROPY_CELL = 32
 """Side in pixels of a cell of ``cell_entropy``."""
 BASE_OUTPUTS = ("class_map", "entropy", "cell_probs", "cell_entropy", "frame_entropy")
-EMITTED: dict[str, tuple[str, ...]] = {"logits": ("logits",), "top2": ("top2_classes", "top2_probs")}
+EMITTED: dict[str, tuple[str, ...]] = {
+    "logits": ("logits",),
+    "top2": ("top2_classes", "top2_probs"),
+    "features": ("features",),
+}
 """What each value of ``--emit`` adds to the outputs."""
 
 
@@ -77,29 +83,6 @@ class FramePreprocess(nn.Module):
         return F.pad(x, (into_columns.start, width - into_columns.stop, into_rows.start, height - into_rows.stop))
 
 
-class CellMean(nn.Module):
-    """Mean over square cells: (N, K, h, w) float → (N, K, ⌈h / cell⌉, ⌈w / cell⌉).
-
-    Where the cell's side does not divide h or w, the last row or column of cells is partial and
-    averages the pixels that it has. Written as zero padding and a constant factor, because runtimes
-    disagree on what ``ceil_mode`` divides by.
-    """
-
-    def __init__(self, height: int, width: int, cell: int) -> None:
-        super().__init__()
-        self.cell = cell
-        self.padding = (0, -width % cell, 0, -height % cell)
-        counted = F.avg_pool2d(F.pad(torch.ones(1, 1, height, width), self.padding), cell)
-        self.register_buffer("factor", 1.0 / counted, persistent=False)
-        self.factor: Tensor
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Averages each cell."""
-        if not any(self.padding):
-            return F.avg_pool2d(x, self.cell)
-        return F.avg_pool2d(F.pad(x, self.padding), self.cell) * self.factor
-
-
 class DeployedGraph(nn.Module):
     """Preprocessing, network and summaries as one module.
 
@@ -112,6 +95,8 @@ class DeployedGraph(nn.Module):
     - ``frame_entropy`` (N,) float32: mean nats over the pixels that show the frame (a letterbox's border is left out).
     - with ``emit`` ``logits``: ``logits`` (N, C, h, w) float32, not divided by the temperature.
     - with ``emit`` ``top2``: ``top2_classes`` (N, 2, h, w) uint8 and ``top2_probs`` (N, 2, h, w) float32 in [0, 1].
+    - with ``emit`` ``features``: ``features`` (N, K, ⌈h/8⌉, ⌈w/8⌉) float32: what the last classifying layer is given,
+      mean of each 8-pixel cell.
 
     Args:
         net: Gives logits (N, C, h, w) in eval mode.
@@ -120,7 +105,7 @@ class DeployedGraph(nn.Module):
         frame: The camera's (H, W) where it is fixed, None where it is read at run time.
 
     Raises:
-        ConfigError: ``emit`` names something unknown.
+        ConfigError: ``emit`` names something unknown, or features of a network that does not say where they are.
     """
 
     def __init__(
@@ -135,6 +120,7 @@ class DeployedGraph(nn.Module):
         height, width = info.preprocess.size
         self.probs_cells = CellMean(height, width, PROBS_CELL)
         self.entropy_cells = CellMean(height, width, ENTROPY_CELL)
+        self.features = CellFeatures(net, info.preprocess.size) if "features" in emit else None
 
     def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
         """Computes the outputs in the order of ``output_names``."""
@@ -162,6 +148,8 @@ class DeployedGraph(nn.Module):
         for name in self.emit:
             if name == "logits":
                 outputs += (logits,)
+            elif self.features and name == "features":
+                outputs += (self.features.pooled(),)
             else:
                 best = probs.topk(2, dim=1)
                 outputs += (best.indices.to(torch.uint8), best.values)

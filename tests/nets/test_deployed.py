@@ -11,7 +11,8 @@ from torch import nn
 from edgeseg.classes import ClassMap, SegmentationClass
 from edgeseg.errors import ConfigError
 from edgeseg.modelinfo import ModelInfo
-from edgeseg.nets.deployed import CellMean, DeployedGraph, FramePreprocess
+from edgeseg.nets.cells import CellMean
+from edgeseg.nets.deployed import DeployedGraph, FramePreprocess
 from edgeseg.preprocess import Preprocess
 
 CLASSES = ClassMap("four", tuple(SegmentationClass(f"c{i}", (i, i, i), (i,)) for i in range(4)))
@@ -127,7 +128,12 @@ def test_cell_mean_of_whole_cells_is_plain_pooling():
     torch.testing.assert_close(CellMean(16, 24, 8)(x), nn.functional.avg_pool2d(x, 8))
 
 
-@pytest.mark.parametrize("emit", [("features",), ("logits", "logits"), ("logit",)])
+@pytest.mark.parametrize("emit", [("logits", "logits"), ("logit",)])
 def test_unknown_or_repeated_emit_is_refused(emit):
-    with pytest.raises(ConfigError, match="choose from logits, top2"):
+    with pytest.raises(ConfigError, match="choose from logits, top2, features"):
         run(np.zeros((1, 4, 8, 8), np.float32), emit=emit)
+
+
+def test_features_of_a_network_that_does_not_name_its_classifier_are_refused():
+    with pytest.raises(ConfigError, match=r"FixedLogits does not name its classifying layer.*classifier_names"):
+        run(np.zeros((1, 4, 8, 8), np.float32), emit=("features",))

@@ -30,6 +30,7 @@ from edgeseg.files import write_atomic, writing
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.nets.checkpoint import Checkpoint, load_checkpoint
 from edgeseg.nets.deployed import DeployedGraph, output_names
+from edgeseg.nets.features import feature_channels
 from edgeseg.nets.runner import TorchRunner, with_size
 
 MIN_OPSET = 13
@@ -43,7 +44,7 @@ class ExportSettings:
     Attributes:
         size: (h, w) of the network's input, None for the checkpoint's own.
         frame: The camera's (H, W), None for any (``stretch`` alone can do that).
-        emit: Outputs beside the design's: ``logits``, ``top2``.
+        emit: Outputs beside the design's: ``logits``, ``top2``, ``features``.
         batch: Frames a call, None for any number.
         opset: ONNX operator set, 13 to 17.
         outputs: ``graph`` for the deployed graph, ``logits`` for the plain network with float input.
@@ -164,7 +165,14 @@ def _verified(
     """Traces with the logits as an output, compares, and gives the model without them unless they are wanted."""
     names = output_names(settings.emit) if settings.outputs == "graph" else (FULL_OUTPUT,)
     record = ExportRecord(
-        source.digest, settings.outputs, names, "fp32", settings.opset, settings.batch or "dynamic", settings.frame
+        source.digest,
+        settings.outputs,
+        names,
+        "fp32",
+        settings.opset,
+        settings.batch or "dynamic",
+        settings.frame,
+        feature_channels=feature_channels(source.net) if "features" in settings.emit else None,
     )
     full = record if FULL_OUTPUT in names else replace(record, output_names=(*names, FULL_OUTPUT))
     emit = settings.emit if FULL_OUTPUT in names else (*settings.emit, FULL_OUTPUT)

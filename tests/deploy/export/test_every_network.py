@@ -53,7 +53,9 @@ def graph(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
             net(torch.rand(2, 3, 96, 160))
     info = ModelInfo(name, class_map, Preprocess(100, 160), options=options)
     save_checkpoint(tmp_path / "net.edgeseg", net.eval(), info)
-    report = export(tmp_path / "net.edgeseg", tmp_path / "out", frame=(128, 192), data="synthetic:2#test")
+    report = export(
+        tmp_path / "net.edgeseg", tmp_path / "out", frame=(128, 192), emit=("features",), data="synthetic:2#test"
+    )
     assert report.to_dict()["parity"]["argmax_agreement"] > 0.999
     return Path(report.path)
 

@@ -14,6 +14,7 @@ from edgeseg.errors import ConfigError, DataError, ModelError, OutputError
 from edgeseg.files import digest_file
 from edgeseg.modelinfo import METADATA_KEY
 from edgeseg.nets.deployed import BASE_OUTPUTS
+from edgeseg.nets.runner import TorchRunner
 
 QUANTISED = ("entropy", "cell_probs")
 
@@ -38,10 +39,11 @@ def test_graph_agrees_with_the_checkpoint_on_any_frame_size(exported, checkpoint
 @pytest.mark.parametrize("size", [(50, 70), (33, 65)])
 def test_sizes_that_no_stride_divides_export_with_dynamic_batch(make_checkpoint, tmp_path, frame, size):
     source = make_checkpoint(channel_order="rgb")
-    report = export(source, tmp_path, size=size, batch=None, emit=("logits", "top2"))
+    report = export(source, tmp_path, size=size, batch=None, emit=("logits", "top2", "features"))
     frames = np.stack([frame, frame[::-1], frame[:, ::-1]])
-    with open_runner(report.path) as graph, open_runner(source, size=size) as reference:
+    with open_runner(report.path) as graph, TorchRunner(source, size=size, emit=("top2", "features")) as reference:
         assert graph.size == size
+        assert set(graph.output_names) == set(reference.output_names)
         for count in (1, 3):
             assert_same_outputs(graph.infer_batch(frames[:count]), reference.infer_batch(frames[:count]))
 
@@ -162,7 +164,7 @@ def test_an_operator_that_tensorrt_refuses_is_named(checkpoint, tmp_path, monkey
         ({"outputs": "probs"}, "--outputs must be graph or logits"),
         ({"outputs": "logits", "frame": (9, 9)}, "leave out --emit and --frame"),
         ({"outputs": "logits", "emit": ("top2",)}, "leave out --emit and --frame"),
-        ({"emit": ("features",)}, "choose from logits, top2"),
+        ({"emit": ("depth",)}, "choose from logits, top2, features"),
         ({"size": (0, 9)}, "--size must be positive, got 0x9"),
     ],
 )

@@ -1,0 +1,83 @@
+"""Measures a checkpoint's class prototypes and writes them into it, from where every export takes them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeseg import datasets
+from edgeseg.datasets import require_usable
+from edgeseg.deploy.prototypes import PROTOTYPES_KEY, PrototypeSums, measure
+from edgeseg.errors import UsageError
+from edgeseg.files import digest_file
+from edgeseg.nets.checkpoint import load_checkpoint, save_checkpoint
+from edgeseg.nets.runner import TorchRunner
+
+
+@dataclass(frozen=True)
+class PrototypeReport:
+    """What was measured.
+
+    Attributes:
+        model: The checkpoint that now has the prototypes.
+        features: Length K of a prototype.
+        pixels: Labeled pixels behind each class's, null for classes that have none.
+        images: Images they were in.
+        data: The dataset's description.
+        model_digest: SHA-256 of the checkpoint as written.
+    """
+
+    model: str
+    features: int
+    pixels: dict[str, int | None]
+    images: int
+    data: str
+    model_digest: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain form for JSON."""
+        return asdict(self)
+
+
+def fit_prototypes(path: Path, data: str, out: Path | None = None) -> PrototypeReport:
+    """Averages the features of each class's labeled pixels and writes the means into the checkpoint.
+
+    Args:
+        path: The checkpoint.
+        data: ``LAYOUT:PATH[#SPLIT]``, labeled; the frames that the model was trained on serve well.
+        out: Where the checkpoint with the prototypes is written, None to replace ``path``.
+
+    Raises:
+        UsageError: ``path`` is an exported graph, whose metadata is sealed.
+        ConfigError: The dataset's classes are not the model's, or the network does not say where its features are.
+        DataError: The dataset is empty, unlabeled or damaged.
+        ModelError: The checkpoint cannot be read.
+        OutputError: The checkpoint cannot be written.
+    """
+    if path.suffix != ".edgeseg":
+        raise UsageError(f"{path}: an exported graph is sealed; fit the checkpoint's prototypes and export it again")
+    checkpoint, dataset = load_checkpoint(path), datasets.open(data)
+    require_usable(dataset)
+    with TorchRunner(path, emit=("features",)) as runner:
+        sums = measure(runner, dataset)
+    plain = {"vectors": _vectors(sums), "pixels": sums.pixels.tolist(), "data": dataset.spec}
+    target = out or path
+    save_checkpoint(target, checkpoint.net, checkpoint.info.with_extra(**{PROTOTYPES_KEY: plain}))
+    names = [entry.name for entry in checkpoint.info.class_map.classes]
+    return PrototypeReport(
+        model=str(target),
+        features=int(sums.means().shape[1]),
+        pixels={name: int(count) or None for name, count in zip(names, sums.pixels, strict=True)},
+        images=len(dataset),
+        data=dataset.spec,
+        model_digest=digest_file(target),
+    )
+
+
+def _vectors(sums: PrototypeSums) -> list[list[float] | None]:
+    # Seven digits: what a float32 holds.
+    return [
+        [float(f"{value:.7g}") for value in mean] if count else None
+        for mean, count in zip(sums.means(), sums.pixels, strict=True)
+    ]
