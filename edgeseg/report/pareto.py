@@ -37,7 +37,7 @@ def points_of(reports: Iterable[dict[str, Any]]) -> list[Point]:
     """The rows of benchmark reports, in their plain form, that have both a latency and an mIoU."""
     return [
         Point(
-            f"{Path(row['model']).stem} {row['backend']}" + (f", {row['threads']} threads" if row["threads"] else ""),
+            f"{Path(row['model']).stem} {row['backend']}" + _threads(row["threads"]),
             row["latency_ms"]["p50"],
             max(row["p99_minus_p50_ms"] or 0.0, 0.0),
             row["miou"],
@@ -47,6 +47,10 @@ def points_of(reports: Iterable[dict[str, Any]]) -> list[Point]:
         for row in report["rows"]
         if row["latency_ms"] is not None and row["miou"] is not None
     ]
+
+
+def _threads(count: int | None) -> str:
+    return "" if count is None else f", {count} thread{'s' * (count > 1)}"
 
 
 def frontier(points: Sequence[Point]) -> list[Point]:

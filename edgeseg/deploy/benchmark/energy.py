@@ -23,7 +23,7 @@ def open_meter(backend: str, powercap: Path = POWERCAP, tegrastats: str | None =
     """
     tool = tegrastats or shutil.which("tegrastats")
     if tool:
-        return SampledMeter(TegrastatsSampler((tool, "--interval", "100")))
+        return SampledMeter(TegrastatsSampler((tool, "--interval", "50")))
     if backend == "tensorrt":
         meter = NvmlMeter()
         if meter.works():

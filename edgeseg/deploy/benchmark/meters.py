@@ -120,8 +120,8 @@ class SampledMeter(Meter):
     def _stop(self) -> float | None:
         end = time.perf_counter()
         self._sampler.stop()
-        self.covers, self.details = self._sampler.covers, self._sampler.details()
         times, watts = self._sampler.samples()
+        self.covers, self.details = self._sampler.covers, self._sampler.details()
         if len(times) < LEAST_SAMPLES:
             missing = f"only {len(times)} samples of power by {self.source} in {self.seconds:.1f} s"
             self.why = self._sampler.trouble or f"{missing}; give more --iterations"

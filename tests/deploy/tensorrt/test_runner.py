@@ -89,6 +89,20 @@ def test_times_are_apart_until_a_graph_takes_over(bench):
         assert runner.times.total_ms == 1.0
 
 
+def test_parts_can_be_told_apart_although_a_graph_took_over(bench):
+    with bench.open() as runner, open_runner(bench.graph) as reference:
+        for batch in frames(2):
+            runner.infer_batch(batch)
+        launches = bench.device.launches
+        times = runner.stage_times(runner.prepare(frames(1)[0]))
+        assert (times.upload_ms, times.network_ms, times.download_ms) == (1.0, 1.0, 1.0)
+        assert bench.device.launches == launches
+        assert same(runner.infer_batch(frames(1)[0]), reference.infer_batch(frames(1)[0]))
+        assert bench.device.launches == launches + 1
+        assert runner.times.network_ms is None
+    assert bench.device.left_over() == []
+
+
 def test_engine_that_cannot_be_captured_goes_on_without_a_graph(bench, monkeypatch):
     whole = Slot._execute
 
