@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
@@ -20,14 +20,31 @@ def console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+_LISTENERS: list[Callable[[str, str], None]] = []
+
+
+@contextmanager
+def listening(listener: Callable[[str, str], None]) -> Iterator[None]:
+    """Inside, every message also goes to a listener, as its level (``"info"`` or ``"warning"``) and its text."""
+    _LISTENERS.append(listener)
+    try:
+        yield
+    finally:
+        _LISTENERS.remove(listener)
+
+
 def say(message: str) -> None:
     """Prints one line for the person at the terminal."""
     console().print(message, markup=False)
+    for listener in _LISTENERS:
+        listener("info", message)
 
 
 def warn(message: str) -> None:
     """Prints one warning line."""
     console().print(f"warning: {message}", style="yellow", markup=False)
+    for listener in _LISTENERS:
+        listener("warning", message)
 
 
 @contextmanager

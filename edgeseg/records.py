@@ -142,6 +142,7 @@ class Record(_Part):
         image_hash: Difference hash of the frame (``images.difference_hash``); alike frames differ in few bits. None in
             records that were made before there was one.
         regions: Most uncertain first.
+        blurred: Classes whose regions were blurred before anything was written, as ``--blur`` names them.
         blobs: The files, each kind at most once.
     """
 
@@ -164,6 +165,7 @@ class Record(_Part):
     image: ImageSize
     image_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     regions: Annotated[tuple[Region, ...], Field(max_length=20_000)]
+    blurred: Annotated[tuple[Name, ...], Field(max_length=256)] = ()
     blobs: Annotated[tuple[Blob, ...], Field(min_length=1, max_length=16)]
 
     @model_validator(mode="after")

@@ -194,3 +194,9 @@ def test_dataset_gives_its_samples() -> None:
 def test_unknown_layout_is_refused() -> None:
     with pytest.raises(EdgesegError, match="'s3' is unknown"):
         open_source("s3://bucket/drive")
+
+
+def test_stream_that_is_not_there_is_told_without_its_password() -> None:
+    with pytest.raises(DataError, match=r"rtsp://127\.0\.0\.1:9/cam: the stream cannot be opened") as error:
+        open_source("rtsp://root:hunter22@127.0.0.1:9/cam")
+    assert "hunter22" not in str(error.value)

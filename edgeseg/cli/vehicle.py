@@ -20,6 +20,13 @@ class ChannelOrder(str, Enum):
     bgr = "bgr"
 
 
+class Drop(str, Enum):
+    """Which frame goes when there is no time for it."""
+
+    oldest = "oldest"
+    newest = "newest"
+
+
 SpoolPath = Annotated[Path, typer.Argument(metavar="DIR")]
 
 
@@ -31,7 +38,8 @@ def register(app: typer.Typer) -> None:
 
 def score(
     source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="Image, folder, video, camera:0, or LAYOUT:PATH[#SPLIT].")
+        str,
+        typer.Argument(metavar="SOURCE", help="Image, folder, video, camera:0, rtsp:..., or LAYOUT:PATH[#SPLIT]."),
     ],
     model: Annotated[Path, typer.Option("--model", metavar="M", help=".onnx (needs no torch) or .edgeseg")],
     spool: Annotated[Path, typer.Option("--spool", metavar="DIR", help="Folder for flagged frames.")],
@@ -68,15 +76,38 @@ def score(
     ] = None,
     vehicle: Annotated[str | None, typer.Option("--vehicle", metavar="ID")] = None,
     drive: Annotated[str | None, typer.Option("--drive", metavar="ID")] = None,
+    context: Annotated[
+        str | None,
+        typer.Option("--context", metavar="C", help="File or package.module:Class: vehicle, drive, place, clock."),
+    ] = None,
+    place: Annotated[str | None, typer.Option("--place", help="LATITUDE,LONGITUDE[,METRES] of a fixed place.")] = None,
+    blur: Annotated[
+        list[str] | None, typer.Option("--blur", metavar="CLASS", help="Blur person, or car:box; repeatable.")
+    ] = None,
+    allow_models: Annotated[
+        list[str] | None, typer.Option("--allow-models", help="SHA-256 of a model that may run, or a file of them.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option("--rate", help="Play a recorded source at N frames a second.")] = None,
+    drop: Annotated[Drop | None, typer.Option("--drop", help="Which frame goes while the agent is busy.")] = None,
+    drop_unfit: Annotated[bool, typer.Option("--drop-unfit", help="Leave black and frozen frames out.")] = False,
+    reconnect: Annotated[bool, typer.Option("--reconnect", help="Open a lost camera again, for ever.")] = False,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", metavar="[HOST:]PORT", help="Serve metrics for Prometheus.")
+    ] = None,
+    log: Annotated[str | None, typer.Option("--log", metavar="FILE", help="Structured log; - for stderr.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Show what the agent does.")] = False,
     backend: Annotated[str | None, typer.Option("--backend", help="Runtime; default: by the file's kind.")] = None,
     config: Config = None,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
     """Score frames and regions by uncertainty and keep the flagged ones in a spool."""
+    from contextlib import closing
+
     from edgeseg.config import resolve
-    from edgeseg.deploy.runners import open_runner
+    from edgeseg.deploy.runners import Runner, open_runner
     from edgeseg.device import score as scoring
+    from edgeseg.device.agent.models import AllowedModels, ModelSlot
     from edgeseg.device.spool import Spool
     from edgeseg.frames import open_source
 
@@ -89,13 +120,39 @@ def score(
         "vehicle": vehicle,
         "drive": drive,
         "ranking": ranking,
+        "agent.context": context,
+        "agent.place": place,
+        "agent.blur": blur,
+        "agent.allow_models": allow_models,
+        "agent.intake.rate": rate,
+        "agent.intake.drop": drop.value if drop else None,
+        "agent.intake.reconnect": reconnect or None,
+        "agent.health.drop_unfit": drop_unfit or None,
+        "agent.metrics": metrics,
+        "agent.log": log,
+        "agent.live": live or None,
     }
     settings = resolve(scoring.ScoreSettings, config, overrides or (), options)
     order: Literal["rgb", "bgr"] = "bgr" if channel_order is ChannelOrder.bgr else "rgb"
     # One damaged image must not end a drive: it is skipped, told and counted.
-    frames = open_source(source, every=every, rotation=rotation, channel_order=order, skip_broken=True)
-    with open_runner(model, backend) as runner, Spool(spool) as items:
-        report = scoring.score(settings, frames, runner, items)
+    frames = open_source(
+        source,
+        every=every,
+        rotation=rotation,
+        channel_order=order,
+        skip_broken=True,
+        reconnect=settings.agent.intake.reconnect,
+    )
+    allowed = AllowedModels.parse(settings.agent.allow_models)
+    for path in settings.committee:
+        allowed.check(path)
+
+    def opened(path: Path) -> Runner:
+        allowed.check(path)
+        return open_runner(path, backend)
+
+    with closing(ModelSlot(model, opened)) as slot, Spool(spool) as items:
+        report = scoring.score(settings, frames, slot, items)
     if as_json:
         print_json(report.to_dict())
     else:

@@ -17,7 +17,7 @@ from edgeseg.device.view import FrameView
 from edgeseg.errors import DataError
 from edgeseg.frames import Frame
 from edgeseg.images import difference_hash
-from edgeseg.records import Blob, ClockState, ImageSize, Record, Region, Rle, Score, within_bounds
+from edgeseg.records import Blob, ClockState, ImageSize, Location, Record, Region, Rle, Score, within_bounds
 
 PNG_LEVEL = 1
 """Fast: a vehicle's processor is worth more than the last tenth of a file."""
@@ -34,6 +34,9 @@ class Provenance:
         model_digest: SHA-256 of the model file.
         policy, policy_version: What decided to keep it.
         strategy: What scored it.
+        place: Where it was seen, where known.
+        clock: State of the clock, where the frame has a time of capture.
+        blurred: Classes that were blurred before anything was written.
     """
 
     vehicle: str
@@ -42,6 +45,9 @@ class Provenance:
     policy: str
     policy_version: str
     strategy: str
+    place: Location | None = None
+    clock: ClockState = "unverified"
+    blurred: tuple[str, ...] = ()
 
 
 def item_id(frame: Frame, model_digest: str) -> str:
@@ -56,9 +62,14 @@ def item_id(frame: Frame, model_digest: str) -> str:
     return sha.hexdigest()
 
 
-def encode_blobs(view: FrameView) -> dict[str, bytes]:
-    """The item's files by kind: image, class map and, where the model gives it, entropy map, in camera pixels."""
-    blobs = {"image": _png(view.frame.image[:, :, ::-1], view.frame)}
+def encode_blobs(view: FrameView, image: NDArray[np.uint8]) -> dict[str, bytes]:
+    """The item's files by kind: image, class map and, where the model gives it, entropy map, in camera pixels.
+
+    Args:
+        view: The frame and what the model said of it.
+        image: (H, W, 3) uint8 RGB, the frame as it may be shown.
+    """
+    blobs = {"image": _png(image[:, :, ::-1], view.frame)}
     if "entropy" in view.outputs:
         blobs["entropy"] = _png(view.entropy, view.frame)
     if "class_map" in view.outputs:
@@ -90,13 +101,14 @@ def _record(
 ) -> Record:
     frame = view.frame
     height, width = frame.image.shape[:2]
-    captured_at, clock = _capture_time(frame)
+    captured_at, clock = _capture_time(frame, provenance.clock)
     return Record(
         item_id=item_id(frame, provenance.model_digest),
         vehicle=provenance.vehicle,
         drive=provenance.drive,
         captured_at=captured_at,
         clock=clock,
+        place=provenance.place,
         source=frame.source,
         frame_id=frame.id,
         frame_number=frame.index,
@@ -109,6 +121,7 @@ def _record(
         image=ImageSize(height=height, width=width),
         image_hash=difference_hash(frame.image),
         regions=_regions(view, score, chosen),
+        blurred=provenance.blurred,
         blobs=tuple(_blob(kind, content) for kind, content in blobs.items()),
     )
 
@@ -145,11 +158,11 @@ def _blob(kind: str, content: bytes) -> Blob:
     )
 
 
-def _capture_time(frame: Frame) -> tuple[datetime | None, ClockState]:
+def _capture_time(frame: Frame, clock: ClockState) -> tuple[datetime | None, ClockState]:
     if frame.wall_time_s is None:
         return None, "unknown"
     moment = datetime.fromtimestamp(frame.wall_time_s, timezone.utc)
-    return moment, "unverified" if moment.year >= WRITTEN_IN else "unset"
+    return moment, clock if moment.year >= WRITTEN_IN else "unset"
 
 
 def _png(image: NDArray[np.uint8], frame: Frame) -> bytes:

@@ -7,7 +7,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,10 @@ from numpy.typing import NDArray
 from edgeseg.config import STRICT
 from edgeseg.deploy.runners.base import Runner, require_outputs
 from edgeseg.device import strategies
+from edgeseg.device.agent.agent import Agent, AgentSettings
+from edgeseg.device.agent.models import ModelSlot
+from edgeseg.device.agent.status import FrameReport
+from edgeseg.device.agent.surroundings import Surroundings, parse_place
 from edgeseg.device.items import Provenance, describe, encode_blobs
 from edgeseg.device.keeping import POLICY_VERSION, Keeper
 from edgeseg.device.partition import RegionKind
@@ -31,7 +35,6 @@ from edgeseg.errors import ConfigError, DataError, OutputError
 from edgeseg.files import write_atomic
 from edgeseg.frames import Frame, FrameSource
 from edgeseg.images import read_label
-from edgeseg.progress import track
 from edgeseg.records import LABEL_PATTERN
 
 
@@ -53,6 +56,7 @@ class ScoreSettings:
         seed: Of the random strategy.
         ranking: File for the list of all frames by score (JSON lines), None for none. The list is
             held in memory until the run ends.
+        agent: How it runs as a service.
     """
 
     strategy: str = "superpixel"
@@ -70,6 +74,7 @@ class ScoreSettings:
     drive: str = "unknown"
     seed: int = 0
     ranking: Path | None = None
+    agent: AgentSettings = field(default_factory=AgentSettings)
 
     __pydantic_config__: ClassVar = STRICT
 
@@ -86,6 +91,12 @@ class ScoreSettings:
                     f"a letter or digit; got {name!r}"
                 )
 
+    @property
+    def given(self) -> Surroundings:
+        """What the options say of the surroundings."""
+        place = parse_place(self.agent.place) if self.agent.place else None
+        return Surroundings(self.vehicle, self.drive, place)
+
     def strategy_options(self) -> StrategyOptions:
         """What of these the strategy is told.
 
@@ -100,10 +111,15 @@ class ScoreReport:
     """What a run did.
 
     Attributes:
-        frames: Frames decoded and scored.
+        frames: Frames decoded.
         kept: Of these, how many are in the spool at the end; ``known`` of them had been there before.
         dropped: The others.
+        late: Of the dropped, those that were not scored since the agent was busy.
+        unfit: Of the dropped, those that were not scored since they were black, frozen or of a wrong size.
         unreadable: Images that could not be decoded and were skipped.
+        reconnects: How often a live source was lost.
+        model_swaps: How often the model's file was replaced by one that runs since.
+        troubles: Frames that were black, frozen, of another size or at a clock that is off; seconds short of memory.
         interrupted: Whether it ended on a signal before its source did.
         timing_ms: Medians a frame: ``decode``, ``network`` (preprocessing inside), ``scoring`` (host
             outputs to decision), ``spool`` (encoding and writing a kept frame), ``total``.
@@ -116,7 +132,12 @@ class ScoreReport:
     kept: int
     known: int
     dropped: int
+    late: int
+    unfit: int
     unreadable: int
+    reconnects: int
+    model_swaps: int
+    troubles: dict[str, int]
     interrupted: bool
     timing_ms: dict[str, float | None]
     spool: Path
@@ -128,8 +149,10 @@ class ScoreReport:
         return {**vars(self), "spool": str(self.spool)}
 
 
-def score(settings: ScoreSettings, source: FrameSource, runner: Runner, spool: Spool) -> ScoreReport:
+def score(settings: ScoreSettings, source: FrameSource, model: Runner | ModelSlot, spool: Spool) -> ScoreReport:
     """Scores the frames of a source and spools those that are kept.
+
+    Of a ``ModelSlot``, a new model takes the old one's place between two frames.
 
     SIGINT and SIGTERM end the run after the frame in hand.
 
@@ -140,16 +163,19 @@ def score(settings: ScoreSettings, source: FrameSource, runner: Runner, spool: S
         OutputError: The spool or the ranking cannot be written; the frames kept until then are whole.
     """
     with strategies.opened(settings.strategy, settings.strategy_options()) as strategy:
-        require_outputs(runner, tuple(dict.fromkeys(("class_map", *strategy.needs))), f"strategy {settings.strategy}")
-        run = _Run(settings, strategy, runner, spool)
-        with stop_on_signals() as stop:
-            for frame, start in run.timed(source):
-                run.take(frame)
-                run.timing.add("total", time.perf_counter_ns() - start)
-                if stop.requested:
-                    break
+        agent = Agent(settings.agent, settings.given, model, spool, settings.strategy)
+        agent.require((lambda runner: _require_outputs(runner, strategy, settings.strategy),))
+        run = _Run(settings, strategy, agent, spool)
+        with stop_on_signals() as stop, agent:
+            for frame, start in run.timed(agent.frames(source, lambda: stop.requested)):
+                run.take(frame, start)
+    agent.require_some()
     run.write_ranking()
     return run.report(source.skipped, stop.requested)
+
+
+def _require_outputs(runner: Runner, strategy: Strategy, name: str) -> None:
+    require_outputs(runner, tuple(dict.fromkeys(("class_map", *strategy.needs))), f"strategy {name}")
 
 
 @dataclass(frozen=True)
@@ -166,23 +192,18 @@ class _Ranked:
 class _Run:
     """State of one run."""
 
-    def __init__(self, settings: ScoreSettings, strategy: Strategy, runner: Runner, spool: Spool) -> None:
+    def __init__(self, settings: ScoreSettings, strategy: Strategy, agent: Agent, spool: Spool) -> None:
         self.settings = settings
         self.strategy = strategy
-        self.runner = runner
+        self.agent = agent
         self.mask = None if settings.ignore_mask is None else read_label(settings.ignore_mask) != 0
         self.keeper = Keeper(spool, settings.budget_frames)
         self.timing = Timing()
-        self.frames = 0
         self.ranked: list[_Ranked] = []
         self.displaced: set[str] = set()
-        self.provenance = Provenance(
-            settings.vehicle, settings.drive, runner.digest, self.keeper.policy, POLICY_VERSION, settings.strategy
-        )
 
-    def timed(self, source: FrameSource) -> Iterator[tuple[Frame, int]]:
+    def timed(self, frames: Iterator[Frame]) -> Iterator[tuple[Frame, int]]:
         """Yields each frame with the time at which its decoding began."""
-        frames = iter(track(source, "scoring frames", source.length))
         while True:
             start = time.perf_counter_ns()
             frame = next(frames, None)
@@ -191,25 +212,34 @@ class _Run:
             self.timing.add("decode", time.perf_counter_ns() - start)
             yield frame, start
 
-    def take(self, frame: Frame) -> None:
-        """Scores a frame and spools it if it is kept."""
+    def take(self, frame: Frame, start: int) -> None:
+        """Scores a frame, spools it if it is kept, and tells how it went since ``start``."""
+        troubles = self.agent.troubles(frame)
+        score, item_id = (None, None) if self.agent.is_unfit(frame, troubles) else self._score(frame)
+        self.timing.add("total", time.perf_counter_ns() - start)
+        last = {} if score is None else {part: self.timing.last_ms(part) for part in ("network", "scoring")}
+        self.agent.add(FrameReport(frame.id, score, item_id, troubles, (time.perf_counter_ns() - start) / 1e6, last))
+
+    def _score(self, frame: Frame) -> tuple[float, str | None]:
+        """A frame's score, and its item's id where it was kept."""
         view = self._view(frame)
         with self.timing.measure("scoring"):
             verdict = self._verdict(view)
             chosen = choose(verdict.labels, verdict.region_values, self.settings.region_share)
             wanted = self.keeper.wants(verdict.value)
-        self.frames += 1
         item = self._keep(view, verdict, chosen) if wanted else None
         self._rank(frame, verdict.value, item)
+        return verdict.value, item
 
     def _view(self, frame: Frame) -> FrameView:
+        runner = self.agent.runner
         with self.timing.measure("network"):
             try:
-                outputs = self.runner.infer(frame.image)
+                outputs = runner.infer(frame.image)
             except DataError as error:
                 raise DataError(f"frame {frame.id} of {frame.source}: {error}") from None
         ignored = self._ignored(frame)
-        return FrameView(frame, outputs, self.runner.info, self.settings.superpixel_px, self.runner.infer, ignored)
+        return FrameView(frame, outputs, runner.info, self.settings.superpixel_px, runner.infer, ignored)
 
     def _ignored(self, frame: Frame) -> NDArray[np.bool_] | None:
         if self.mask is not None and self.mask.shape != frame.image.shape[:2]:
@@ -230,8 +260,8 @@ class _Run:
 
     def _keep(self, view: FrameView, verdict: FrameScore, chosen: NDArray[np.intp]) -> str:
         with self.timing.measure("spool"):
-            blobs = encode_blobs(view)
-            record = describe(view, verdict, chosen, blobs, self.provenance)
+            blobs = encode_blobs(view, self.agent.shown(view))
+            record = describe(view, verdict, chosen, blobs, self._provenance(view.frame))
             try:
                 displaced = self.keeper.keep(record, blobs)
             except OutputError as error:
@@ -240,6 +270,20 @@ class _Run:
         if displaced is not None:
             self.displaced.add(displaced)
         return record.item_id
+
+    def _provenance(self, frame: Frame) -> Provenance:
+        around = self.agent.surroundings.now(frame)
+        return Provenance(
+            vehicle=around.vehicle,
+            drive=around.drive,
+            model_digest=self.agent.runner.digest,
+            policy=self.keeper.policy,
+            policy_version=POLICY_VERSION,
+            strategy=self.settings.strategy,
+            place=around.place,
+            clock=around.clock,
+            blurred=self.settings.agent.blur,
+        )
 
     def _rank(self, frame: Frame, value: float, item_id: str | None) -> None:
         if self.settings.ranking is not None:
@@ -257,15 +301,21 @@ class _Run:
 
     def report(self, unreadable: int, interrupted: bool) -> ScoreReport:
         """Sums the run up."""
+        status = self.agent.status
         return ScoreReport(
-            frames=self.frames,
+            frames=status.frames,
             kept=self.keeper.kept,
             known=self.keeper.known,
-            dropped=self.frames - self.keeper.kept,
+            dropped=status.frames - self.keeper.kept,
+            late=status.late,
+            unfit=status.unfit,
             unreadable=unreadable,
+            reconnects=status.reconnects,
+            model_swaps=status.swaps,
+            troubles={name: count for name, count in status.troubles.items() if count},
             interrupted=interrupted,
             timing_ms=self.timing.medians_ms(),
             spool=self.keeper.spool.path,
             strategy=self.settings.strategy,
-            model_digest=self.runner.digest,
+            model_digest=self.agent.runner.digest,
         )

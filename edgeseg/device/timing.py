@@ -30,6 +30,10 @@ class Timing:
         """Adds one duration."""
         self._ms[part].append(nanoseconds / 1e6)
 
+    def last_ms(self, part: str) -> float | None:
+        """The latest duration of a part."""
+        return self._ms[part][-1] if self._ms[part] else None
+
     def medians_ms(self) -> dict[str, float | None]:
         """Median by part in milliseconds; None where nothing was measured."""
         return {part: round(median(values), 3) if values else None for part, values in self._ms.items()}

@@ -76,6 +76,10 @@ class FrameView:
         """Predicted train ids (H, W) uint8 by nearest neighbour; ``IGNORE_INDEX`` where nothing was seen."""
         return self._where_seen(self._full.classes(self.outputs["class_map"]), IGNORE_INDEX)
 
+    def in_camera(self, plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A plane of the network's size (h, w) uint8 in camera pixels (H, W), by nearest neighbour."""
+        return self._full.classes(plane)
+
     @cached_property
     def superpixels(self) -> NDArray[np.int32]:
         """Superpixel ids (H, W) int32 of the camera's frame, -1 where no label is wanted."""

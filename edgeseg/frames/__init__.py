@@ -6,14 +6,23 @@ from pathlib import Path
 
 from edgeseg.errors import DataError
 from edgeseg.frames.base import Frame, FrameSource, Reading
-from edgeseg.frames.capture import Capture
+from edgeseg.frames.capture import Capture, is_stream
+from edgeseg.frames.reconnect import Reconnecting
 from edgeseg.frames.stills import DatasetFrames, Stills
 from edgeseg.images import IMAGE_SUFFIXES
 from edgeseg.preprocess import ChannelOrder
+from edgeseg.stores import without_secrets
 
-__all__ = ["SOURCE_FORMS", "Frame", "FrameSource", "Reading", "open_source"]
+__all__ = ["SOURCE_FORMS", "Frame", "FrameSource", "Reading", "is_live", "open_source"]
 
-SOURCE_FORMS = "an image, a folder of images, a video file, camera:N, gst:PIPELINE, or a dataset (camvid:PATH#val)"
+SOURCE_FORMS = (
+    "an image, a folder of images, a video file, camera:N, rtsp://ADDRESS, gst:PIPELINE, or a dataset (camvid:PATH#val)"
+)
+
+
+def is_live(spec: str) -> bool:
+    """Whether a description names something that goes on whether it is read or not."""
+    return spec.startswith(("camera:", "gst:")) or is_stream(spec)
 
 
 def open_source(
@@ -22,17 +31,19 @@ def open_source(
     rotation: int = 0,
     channel_order: ChannelOrder = "rgb",
     skip_broken: bool = False,
+    reconnect: bool = False,
 ) -> FrameSource:
     """Opens a source of frames by its description.
 
     Args:
-        spec: ``FILE`` (image or video), ``FOLDER``, ``camera:N``, ``gst:PIPELINE``, or a dataset
-            ``LAYOUT:PATH[#SPLIT]``.
+        spec: ``FILE`` (image or video), ``FOLDER``, ``camera:N``, ``rtsp://ADDRESS`` (or another
+            stream that FFmpeg reads), ``gst:PIPELINE``, or a dataset ``LAYOUT:PATH[#SPLIT]``.
         every: Take every n-th frame, beginning with the first; n ≥ 1.
         rotation: Degrees clockwise by which the stored frame is turned upright: 0, 90, 180 or 270.
         channel_order: ``"bgr"`` for a source whose red and blue are swapped.
         skip_broken: Go on after an image that cannot be read, with a warning, and count it in
             ``FrameSource.skipped``; otherwise it ends the run.
+        reconnect: Open a live source again whenever it is lost, also when it is not there yet.
 
     Raises:
         ConfigError: ``every``, ``rotation`` or ``channel_order`` is out of range, or the dataset's
@@ -41,8 +52,10 @@ def open_source(
     """
     reading = Reading(every, rotation, channel_order, skip_broken)
     path = Path(spec)
-    if spec.startswith(("camera:", "gst:")):
-        return Capture(spec, reading)
+    if is_live(spec):
+        return (
+            Reconnecting(without_secrets(spec), lambda: Capture(spec, reading)) if reconnect else Capture(spec, reading)
+        )
     if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
         return Stills(path, reading)
     if path.exists():

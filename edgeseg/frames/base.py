@@ -81,6 +81,9 @@ class FrameSource(abc.ABC):
         self.reading = reading
         self.skipped = 0
 
+    def end(self) -> None:  # noqa: B027
+        """Ends the waits of a source that would go on for ever; others end by themselves."""
+
     @property
     @abc.abstractmethod
     def length(self) -> int | None:

@@ -48,7 +48,7 @@ def test_id_follows_frame_pixels_and_model(frame: Frame) -> None:
 
 def test_record_says_what_was_chosen(frame: Frame, runner: Any) -> None:
     view, score, chosen = _scored(frame, runner)
-    blobs = encode_blobs(view)
+    blobs = encode_blobs(view, view.frame.image)
     record = describe(view, score, chosen, blobs, ORIGIN)
     assert read_record(record.to_json(), "again") == record
     assert (record.vehicle, record.drive, record.frame_id, record.frame_number) == ("car-7", "2026-05-01.a", "f12", 12)
@@ -65,7 +65,10 @@ def test_record_says_what_was_chosen(frame: Frame, runner: Any) -> None:
 
 def test_blobs_are_the_frame_and_its_maps(frame: Frame, runner: Any) -> None:
     view, _, _ = _scored(frame, runner)
-    decoded = {k: cv2.imdecode(np.frombuffer(v, np.uint8), cv2.IMREAD_UNCHANGED) for k, v in encode_blobs(view).items()}
+    decoded = {
+        k: cv2.imdecode(np.frombuffer(v, np.uint8), cv2.IMREAD_UNCHANGED)
+        for k, v in encode_blobs(view, view.frame.image).items()
+    }
     assert np.array_equal(decoded["image"][:, :, ::-1], frame.image)
     assert np.array_equal(decoded["entropy"], view.entropy)
     assert np.array_equal(decoded["classes"], view.class_map)
@@ -83,7 +86,7 @@ def test_maps_of_a_cropping_model_are_unseen_at_the_border(frame: Frame, make_ru
 def test_live_frame_tells_its_clock(frame: Frame, runner: Any, moment: float, clock: str) -> None:
     live = replace(frame, wall_time_s=moment, timestamp_s=1.5)
     view, score, chosen = _scored(live, runner)
-    record = describe(view, score, chosen, encode_blobs(view), ORIGIN)
+    record = describe(view, score, chosen, encode_blobs(view, view.frame.image), ORIGIN)
     assert record.captured_at is not None
     assert record.captured_at.timestamp() == moment
     assert record.clock == clock
@@ -93,7 +96,7 @@ def test_live_frame_tells_its_clock(frame: Frame, runner: Any, moment: float, cl
 def test_score_that_is_not_finite_makes_no_record(frame: Frame, runner: Any) -> None:
     view, score, chosen = _scored(frame, runner)
     with pytest.raises(DataError, match=r"frame f12: no record.*value.*finite"):
-        describe(view, replace(score, value=float("nan")), chosen, encode_blobs(view), ORIGIN)
+        describe(view, replace(score, value=float("nan")), chosen, encode_blobs(view, view.frame.image), ORIGIN)
 
 
 def test_map_of_another_size_than_the_model_says_is_refused(frame: Frame, runner: Any) -> None:

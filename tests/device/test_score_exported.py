@@ -108,7 +108,7 @@ def test_frame_of_another_size_than_exported_for_is_named(checkpoint: Path, driv
 
     path = export(checkpoint, tmp_path / "fixed", frame=(100, 100)).path
     frames = open_source(str(drive))
-    with open_runner(path) as runner, pytest.raises(DataError, match=r"frame f0 of .*100x100, got 120x160"):
+    with open_runner(path) as runner, pytest.raises(DataError, match=r"drive: no frame is of 100x100.*--frame"):
         score(ScoreSettings(), frames, runner, Spool(tmp_path / "spool"))
 
 

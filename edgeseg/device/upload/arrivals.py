@@ -46,7 +46,7 @@ class Arrivals:
             handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            moment = max(datetime.now(timezone.utc), self._known(handle, vehicle) + STEP)
+            moment = max(datetime.now(timezone.utc), self._known(handle, vehicle, persist) + STEP)
             # Noted before it is put: a request whose answer was lost may still have left its mark.
             os.pwrite(handle, f"{moment.isoformat(timespec='microseconds')}\n".encode(), 0)
             key = arrival_key(vehicle, item_id, moment)
@@ -55,9 +55,9 @@ class Arrivals:
         finally:
             os.close(handle)
 
-    def _known(self, handle: int, vehicle: str) -> datetime:
+    def _known(self, handle: int, vehicle: str, persist: Persist) -> datetime:
         if vehicle not in self._latest:
-            self._latest[vehicle] = self._listed(vehicle)
+            self._latest[vehicle] = persist(lambda: self._listed(vehicle))
         try:
             noted = datetime.fromisoformat(os.pread(handle, 64, 0).decode().strip())
         except ValueError:

@@ -76,6 +76,21 @@ def test_items_arrive_once_when_one_request_of_five_fails(fill: Fill, s3: str, b
     require_whole(objects(s3), 100)
 
 
+def test_listing_that_fails_is_repeated(fill: Fill, tmp_path: Path) -> None:
+    class Stumbling(FolderDestination):
+        failures = 0
+
+        def folders(self, prefix: str) -> list[str]:
+            self.failures += 1
+            if self.failures < 4:
+                raise StoreError(f"{prefix}: 503")
+            return super().folders(prefix)
+
+    with Spool(fill(1)) as spool:
+        report = send(QUICK, spool, Stumbling(tmp_path / "disk"), StopRequest())
+    assert (report.sent, report.failed, report.retries) == (1, 0, 3)
+
+
 def test_the_most_valuable_items_go_first(fill: Fill, tmp_path: Path) -> None:
     order: list[int] = []
 
