@@ -48,8 +48,8 @@ def score(
         typer.Option(
             "--strategy",
             metavar="S",
-            help="random, entropy, entropy-edge, superpixel, margin, least-confidence, flip-consistency, committee, or "
-            "package.module:Class.",
+            help="random, entropy, entropy-edge, superpixel, superpixel-crf, class-specific, margin, least-confidence, "
+            "flip-consistency, committee, or package.module:Class.",
         ),
     ] = None,
     regions: Annotated[

@@ -23,18 +23,29 @@ from edgeseg.records import Record
 CLASSES = ClassMap("test", tuple(SegmentationClass(name, (9 * i, 0, 0), (i,)) for i, name in enumerate("abcd")))
 
 
+def cell_means(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means over cells of 8×8 pixels; what is missing of the last ones repeats the border."""
+    padded = np.pad(plane, ((0, -plane.shape[0] % 8), (0, -plane.shape[1] % 8)), mode="edge")
+    return padded.reshape(padded.shape[0] // 8, 8, padded.shape[1] // 8, 8).mean((1, 3))
+
+
 class FakeRunner:
     """Entropy is the frame's red channel, the class its green one, both at half the frame's size.
 
-    Of the two best classes the first has probability 1 − red / 510, the second the rest.
+    Of the two best classes the first has probability 1 − red / 510, the second, which follows it, the rest.
+    The features are these probabilities, and each class's prototype is its own certainty.
     """
 
     backend = "fake"
     digest = "d" * 64
-    output_names: tuple[str, ...] = ("class_map", "entropy", "frame_entropy", "top2_probs")
+    output_names: tuple[str, ...] = (
+        *("class_map", "entropy", "frame_entropy", "top2_probs"),
+        *("cell_probs", "features", "logits"),
+    )
 
     def __init__(self, height: int = 60, width: int = 80, resize: ResizeMode = "stretch") -> None:
-        self.info = ModelInfo("fake", CLASSES, Preprocess(height, width, resize=resize))
+        prototypes = {"prototypes": {"vectors": np.eye(4).tolist(), "pixels": [9] * 4, "data": "fake"}}
+        self.info = ModelInfo("fake", CLASSES, Preprocess(height, width, resize=resize), extra=prototypes)
         self.size = (height, width)
         self.calls = 0
 
@@ -42,10 +53,18 @@ class FakeRunner:
         self.calls += 1
         small = cv2.resize(frame, self.size[::-1], interpolation=cv2.INTER_NEAREST)
         entropy = np.ascontiguousarray(small[:, :, 0])
+        class_map = np.minimum(small[:, :, 1] // 64, 3).astype(np.uint8)
+        second = entropy / np.float32(510)
+        sure = np.eye(4, dtype=np.float32)
+        probs = sure[class_map] * (1 - second[..., None]) + sure[(class_map + 1) % 4] * second[..., None]
+        cells = np.stack([cell_means(plane) for plane in probs.transpose(2, 0, 1)])
         return {
-            "class_map": np.minimum(small[:, :, 1] // 64, 3).astype(np.uint8),
+            "class_map": class_map,
             "entropy": entropy,
-            "top2_probs": np.stack((1 - entropy / np.float32(510), entropy / np.float32(510))),
+            "top2_probs": np.stack((1 - second, second)),
+            "cell_probs": np.rint(255 * cells).astype(np.uint8),
+            "features": cells,
+            "logits": np.log(np.maximum(probs, np.float32(1e-6))).transpose(2, 0, 1),
             "frame_entropy": np.float32(entropy.mean() / 255 * math.log(4)),  # type: ignore[dict-item]
         }
 

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeseg.classes import ClassMap
-from edgeseg.device.partition import SMALLEST_PX, RegionKind
+from edgeseg.device.partition import REGION_KINDS, SMALLEST_PX, RegionKind
 from edgeseg.device.regions import areas, choose
 from edgeseg.device.strategies import STRATEGIES, StrategyOptions, build, opened
 from edgeseg.device.strategies.entropy_edge import CANNY_THRESHOLDS, EntropyEdge
@@ -61,11 +61,12 @@ def opened_members(monkeypatch: pytest.MonkeyPatch, make_runner: Callable[..., A
 
 
 OPTIONS = StrategyOptions(committee=(Path("other.onnx"),))
+NEVER = {(name, "pixels") for name in ("superpixel-crf", "class-specific")}
+CASES = [(name, kind) for name in STRATEGIES for kind in (None, *REGION_KINDS) if (name, kind) not in NEVER]
 
 
 @pytest.mark.usefixtures("opened_members")
-@pytest.mark.parametrize("regions", [None, "pixels", "superpixel", "grid", "component"])
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize(("name", "regions"), CASES)
 def test_regions_cover_ids_without_gaps(view: FrameView, name: str, regions: RegionKind | None) -> None:
     score = build(name, replace(OPTIONS, regions=regions)).score(view)
     assert score.labels.shape == view.frame.image.shape[:2]
@@ -88,7 +89,9 @@ def test_unwanted_pixels_leave_the_frames_score(masked: FrameView) -> None:
     assert build("entropy", OPTIONS).score(masked).value == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", ["entropy", "entropy-edge", "superpixel", "margin", "least-confidence"])
+@pytest.mark.parametrize(
+    "name", ["entropy", "entropy-edge", "superpixel", "superpixel-crf", "margin", "least-confidence"]
+)
 def test_uncertain_square_is_what_is_chosen(view: FrameView, name: str) -> None:
     score = build(name, StrategyOptions(region_score="mean")).score(view)
     chosen = choose(score.labels, score.region_values, 0.1)
@@ -148,6 +151,12 @@ def test_second_look_needs_a_model(view: FrameView) -> None:
     blind = FrameView(view.frame, view.outputs, view.info, 300)
     with pytest.raises(ModelError, match="f1: this strategy runs the model several times"):
         build("flip-consistency", OPTIONS).score(blind)
+
+
+def test_crf_strategies_join_regions_not_pixels() -> None:
+    for name in ("superpixel-crf", "class-specific"):
+        with pytest.raises(ConfigError, match="joins regions: take superpixel, grid or component, not pixels"):
+            build(name, replace(OPTIONS, regions="pixels"))
 
 
 def test_committee_disagrees_where_its_models_do(view: FrameView, opened_members: list[Any]) -> None:

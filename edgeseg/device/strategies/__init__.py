@@ -15,6 +15,8 @@ STRATEGIES = {
     "entropy": "edgeseg.device.strategies.entropy:Entropy",
     "entropy-edge": "edgeseg.device.strategies.entropy_edge:EntropyEdge",
     "superpixel": "edgeseg.device.strategies.superpixel:Superpixel",
+    "superpixel-crf": "edgeseg.device.strategies.superpixel_crf:SuperpixelCrf",
+    "class-specific": "edgeseg.device.strategies.class_specific:ClassSpecific",
     "margin": "edgeseg.device.strategies.margin:Margin",
     "least-confidence": "edgeseg.device.strategies.least_confidence:LeastConfidence",
     "flip-consistency": "edgeseg.device.strategies.flip_consistency:FlipConsistency",

@@ -1,0 +1,94 @@
+"""Superpixels after a fully connected CRF has made their probabilities agree with their likes'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg.device.crf import CrfWeights, entropy, fitted_weights, mean_field, pairwise, softmax
+from edgeseg.device.pooling import Overlaps, overlaps
+from edgeseg.device.strategies.base import FrameScore, StrategyOptions
+from edgeseg.device.view import FrameView
+from edgeseg.errors import ConfigError
+from edgeseg.progress import say
+
+
+@dataclass(frozen=True)
+class JoinedRegions:
+    """Regions after the CRF.
+
+    Attributes:
+        labels: (H, W) int32, 0 to R - 1, -1 outside all regions.
+        overlaps: What of the model's cells they cover.
+        entropy: (R,) float32, mean nats of each region's pixels.
+    """
+
+    labels: NDArray[np.int32]
+    overlaps: Overlaps
+    entropy: NDArray[np.float32]
+
+
+class SuperpixelCrf:
+    """Each superpixel by the entropy that its pixels have left after the CRF, summed (or as a mean).
+
+    Kasarla, "Efficient Annotation and Knowledge Distillation for Semantic Segmentation", 2019, chapter
+    3.2: the CRF is applied at superpixel level. Its unary is the mean of the model's ``cell_probs`` over
+    the superpixel; the message that a superpixel gets then moves each of its cells' probabilities.
+    """
+
+    name: ClassVar[str] = "superpixel-crf"
+    needs: tuple[str, ...] = ("class_map", "cell_probs")
+
+    def __init__(self, options: StrategyOptions) -> None:
+        if options.regions == "pixels":
+            raise ConfigError(f"strategy {self.name} joins regions: take superpixel, grid or component, not pixels")
+        self.options = options
+        self._weights: CrfWeights | None = None
+
+    def score(self, view: FrameView) -> FrameScore:
+        """Scores the frame and its regions, in nats."""
+        joined = self.joined(view)
+        areas = np.bincount(joined.labels.ravel() + 1)[1:]
+        value = float(joined.entropy @ areas) / joined.labels.size
+        return self._scored(joined.labels, joined.entropy, areas, value)
+
+    def joined(self, view: FrameView) -> JoinedRegions:
+        """Applies the CRF."""
+        labels, weights = view.regions(self.options.regions or "superpixel"), self._weights_of(view)
+        found = overlaps(labels, view.frame.image, view.info.preprocess)
+        cells = cell_probs(view)
+        matrix = pairwise(found.centres / np.float32(view.region_side), found.colours, weights)
+        _, message = mean_field(found.mean(cells), matrix, weights.iterations)
+        return JoinedRegions(labels, found, message_entropy(found, cells, message))
+
+    def _scored(
+        self, labels: NDArray[np.int32], nats: NDArray[np.float32], areas: NDArray[np.int64], value: float
+    ) -> FrameScore:
+        summed = self.options.region_score == "sum"
+        values = nats.astype(np.float64) * (areas if summed else 1)
+        return FrameScore("frame_crf_entropy", value, "nats", labels, values, "nats" if summed else "nats/px")
+
+    def _weights_of(self, view: FrameView) -> CrfWeights:
+        if self._weights is None:
+            fitted = fitted_weights(view.info)
+            if fitted is None:
+                say("the model carries no CRF weights, so defaults are taken; fit its own with edgeseg crf fit")
+            self._weights = fitted or CrfWeights()
+        return self._weights
+
+
+def cell_probs(view: FrameView) -> NDArray[np.float32]:
+    """The model's mean probabilities of each cell, (cells, C), each row summing to 1."""
+    stored = view.outputs["cell_probs"]
+    # Half a step for classes that were rounded to nothing: a message can bring them back.
+    cells = stored.reshape(len(stored), -1).T.astype(np.float32) + np.float32(0.5 / len(stored))
+    return np.asarray(cells / cells.sum(1, keepdims=True), np.float32)
+
+
+def message_entropy(found: Overlaps, cells: NDArray[np.float32], message: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean entropy (R,) in nats over each region of its cells' probabilities, each times exp(message)."""
+    moved = softmax(np.log(cells)[found.cell] + message[found.region])
+    return np.asarray(found.total(entropy(moved) * found.pixels) / np.maximum(found.areas, 1), np.float32)
