@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 from edgeseg.errors import DataError
 
@@ -65,16 +66,31 @@ def parse_request(key: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
-def parse_arrival(key: str) -> tuple[str, str]:
-    """(vehicle, item id) of an arrival.
+class Arrival(NamedTuple):
+    """What an arrival's key says: which item, and when its record was put."""
+
+    vehicle: str
+    item_id: str
+    moment: datetime
+
+
+def parse_arrival(key: str) -> Arrival:
+    """Takes an arrival's key apart.
 
     Raises:
         DataError: The key has another form.
     """
-    found = _ARRIVAL.fullmatch(key)
-    if found is None:
-        raise DataError(f"{key[:200]!r} is no arrival; the form is {ARRIVALS}/VEHICLE/YYYYMMDD/HHMMSSffffff-ITEM_ID")
-    return found[1], found[4]
+    try:
+        vehicle, day, time, item_id = _ARRIVAL.fullmatch(key).groups()  # type: ignore[union-attr]
+        # Five times as fast as strptime, and a queue reads millions of them.
+        date = (int(day[:4]), int(day[4:6]), int(day[6:]))
+        clock = (int(time[:2]), int(time[2:4]), int(time[4:6]), int(time[6:]))
+        moment = datetime(*date, *clock, tzinfo=timezone.utc)
+    except (AttributeError, ValueError):
+        raise DataError(
+            f"{key[:200]!r} is no arrival; the form is {ARRIVALS}/VEHICLE/YYYYMMDD/HHMMSSffffff-ITEM_ID"
+        ) from None
+    return Arrival(vehicle, item_id, moment)
 
 
 def parse_record_key(key: str) -> tuple[str, str]:

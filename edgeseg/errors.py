@@ -10,6 +10,7 @@
     ├── SpoolError          a spool that is broken
     │   └── SpoolFull       an item that finds no room, since all that is there is worth as much
     ├── StoreError          an object store that cannot be reached, or refuses
+    ├── QueueError          a labeling queue that is broken, or an item that is not where it was left
     ├── TrainingError       a training that cannot go on
     ├── OutputError         something that cannot be written
     ├── AlreadyTold         another process of the same run failed first, and told why
@@ -69,6 +70,10 @@ class SpoolFull(SpoolError):
 
 class StoreError(EdgesegError):
     """An object store cannot be reached, or refuses what is asked of it."""
+
+
+class QueueError(EdgesegError):
+    """A labeling queue is broken, or one of its items is not where it was left."""
 
 
 class TrainingError(EdgesegError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -30,6 +31,8 @@ Ring = Annotated[tuple[tuple[Position, Position], ...], Field(min_length=1, max_
 ClockState = Literal["synchronized", "unverified", "unset", "unknown"]
 """``unverified``: the machine's clock, not compared with anything; ``unset``: it shows a year before this
 software was written; ``unknown``: there is no time of capture."""
+
+_Y = itemgetter(1)
 
 
 class _Part(BaseModel):
@@ -101,7 +104,7 @@ class Region(_Part):
         if sum(self.rle.counts[1::2]) != self.area_px:
             raise ValueError(f"area_px is {self.area_px}, but the RLE has {sum(self.rle.counts[1::2])} pixels")
         height, width = self.rle.size
-        if any(x >= width or y >= height for ring in self.polygons for x, y in ring):
+        if any(max(ring)[0] >= width or max(map(_Y, ring)) >= height for ring in self.polygons):
             raise ValueError(f"a polygon leaves the frame of {height}x{width}")
         return self
 
@@ -206,21 +209,26 @@ def read_record(text: str | bytes, where: str) -> Record:
         DataError: It is no JSON, of another version, or a field is missing, unknown or out of bounds.
     """
     try:
-        plain = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{where}: is not a JSON record ({error}); it may be truncated") from None
-    version = plain.get("version") if isinstance(plain, dict) else None
-    if version != RECORD_VERSION:
-        raise DataError(f"{where}: record version {version!r}, but this edgeseg reads {RECORD_VERSION}; update edgeseg")
-    try:
-        return Record.model_validate(plain)
+        return Record.model_validate_json(text)
     except ValidationError as error:
-        raise DataError(f"{where}: record cannot be used: {_problems(error)}") from None
+        raise _explained(text, error, where) from None
 
 
 def json_schema() -> dict[str, Any]:
     """The record's JSON schema (draft 2020-12), for those who read records with other tools."""
     return Record.model_json_schema()
+
+
+def _explained(text: str | bytes, error: ValidationError, where: str) -> DataError:
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        return DataError(f"{where}: is not a JSON record ({problem}); it may be truncated")
+    version = plain.get("version") if isinstance(plain, dict) else None
+    if version != RECORD_VERSION:
+        known = f"this edgeseg reads {RECORD_VERSION}"
+        return DataError(f"{where}: record version {version!r}, but {known}; update edgeseg")
+    return DataError(f"{where}: record cannot be used: {_problems(error)}")
 
 
 def _problems(error: ValidationError, most: int = 5) -> str:

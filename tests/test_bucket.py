@@ -34,10 +34,15 @@ def test_arrivals_are_in_utc() -> None:
 
 
 def test_keys_are_read_back() -> None:
-    assert parse_arrival(arrival_key("car-1", ITEM, MOMENT)) == ("car-1", ITEM)
+    assert parse_arrival(arrival_key("car-1", ITEM, MOMENT)) == ("car-1", ITEM, MOMENT)
     assert parse_record_key(record_key("car-1", ITEM)) == ("car-1", ITEM)
     assert parse_request(request_key("car-1", ITEM)) == ("car-1", ITEM)
     assert announced_key("car-1", ITEM) == f"announced/car-1/{ITEM}.json"
+
+
+def test_an_arrival_on_no_day_of_the_calendar_is_refused() -> None:
+    with pytest.raises(DataError, match="is no arrival"):
+        parse_arrival(f"arrivals/car-1/20261399/000000000000-{ITEM}")
 
 
 @pytest.mark.parametrize("vehicle", ["..", "a/b", "", "<b>", "a\n"])

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edgeseg.cli import bench, cache, data, deployment, models, sweep, training, upload, vehicle
+from edgeseg.cli import bench, cache, data, deployment, models, queue, sweep, training, upload, vehicle
 from edgeseg.cli.demo import demo
 from edgeseg.cli.doctor import doctor
 from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
@@ -33,6 +33,7 @@ deployment.register(app)
 app.add_typer(bench.app, name="bench")
 vehicle.register(app)
 upload.register(app)
+app.add_typer(queue.app, name="queue")
 
 
 @app.callback(invoke_without_command=True)
@@ -77,6 +78,9 @@ _EXTRA_OF = {
     "jinja2": "report",
     "obstore": "vehicle",
     "prometheus_client": "vehicle",
+    "sqlalchemy": "queue",
+    "alembic": "queue",
+    "psycopg": "queue",
 }
 
 

@@ -1,0 +1,157 @@
+"""``edgeseg queue``: what vehicles uploaded, what of it is labeled next, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from edgeseg.cli.common import Config, Json, Overrides, print_json, print_table
+
+app = typer.Typer(help="Take uploads in, choose what to label, take labels back.", no_args_is_help=True)
+Db = Annotated[
+    str,
+    typer.Option("--db", metavar="URL", help="SQLite file, or postgresql://USER@HOST/NAME."),
+]
+DEFAULT_DB = "edgeseg-queue.db"
+
+
+class Order(str, Enum):
+    """Order of a list."""
+
+    newest = "newest"
+    score = "score"
+    chosen = "chosen"
+
+
+@app.command()
+def ingest(
+    bucket: Annotated[str, typer.Argument(metavar="URL", help="Bucket or folder that edgeseg upload wrote.")],
+    db: Db = DEFAULT_DB,
+    relist: Annotated[bool, typer.Option("--relist", help="Go through all records, not only new arrivals.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take in what vehicles uploaded since the last time; what fails a check goes to quarantine."""
+    from edgeseg.queue.database import Database
+    from edgeseg.queue.ingest import ingest as run
+
+    with Database(db) as database:
+        report = run(bucket, database, relist).to_dict()
+    _report(report, as_json)
+
+
+@app.command("list")
+def list_items(
+    db: Db = DEFAULT_DB,
+    state: Annotated[str | None, typer.Option("--state", help="Only items in this state.")] = None,
+    vehicle: Annotated[str | None, typer.Option("--vehicle", metavar="ID")] = None,
+    class_name: Annotated[str | None, typer.Option("--class", help="Of the most uncertain region.")] = None,
+    batch: Annotated[str | None, typer.Option("--batch", help="Only items of this selection.")] = None,
+    min_score: Annotated[float | None, typer.Option("--min-score")] = None,
+    order: Annotated[Order, typer.Option("--order")] = Order.newest,
+    limit: Annotated[int, typer.Option("--limit", help="Items on a page.")] = 50,
+    offset: Annotated[int, typer.Option("--offset", help="Items to pass over.")] = 0,
+    quarantine: Annotated[bool, typer.Option("--quarantine", help="List what failed a check, and why.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List items, page by page."""
+    from edgeseg.queue.database import Database
+    from edgeseg.queue.listing import ListSettings, list_items, list_quarantine
+
+    settings = ListSettings(state, vehicle, class_name, batch, min_score, order.value, limit, offset)
+    with Database(db) as database:
+        rows = list_quarantine(database, limit, offset) if quarantine else list_items(settings, database)
+    if as_json:
+        print_json({"quarantine" if quarantine else "items": rows})
+        return
+    shown = ("key", "reason") if quarantine else ("id", "state", "vehicle", "class", "score", "batch")
+    print_table(shown, [[row[name] for name in shown] for row in rows])
+
+
+@app.command()
+def select(
+    db: Db = DEFAULT_DB,
+    budget_regions: Annotated[int | None, typer.Option("--budget-regions", metavar="N")] = None,
+    budget_clicks: Annotated[int | None, typer.Option("--budget-clicks", metavar="N")] = None,
+    budget_frames: Annotated[int | None, typer.Option("--budget-frames", metavar="N")] = None,
+    per_vehicle: Annotated[int | None, typer.Option("--per-vehicle", help="Frames of one vehicle at most.")] = None,
+    per_place: Annotated[int | None, typer.Option("--per-place", help="Frames of one place at most.")] = None,
+    per_drive: Annotated[int | None, typer.Option("--per-drive", help="Frames of one drive at most.")] = None,
+    diversity: Annotated[
+        float | None, typer.Option("--diversity", help="0: by value alone; 1: by distance alone; default 0.5.")
+    ] = None,
+    batch: Annotated[str | None, typer.Option("--batch", help="Name of this selection.")] = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Choose across the fleet what to label next, under one budget."""
+    from edgeseg.config import resolve
+    from edgeseg.queue.database import Database
+    from edgeseg.queue.selection import SelectSettings, select_items
+
+    options = {
+        "budget_regions": budget_regions,
+        "budget_clicks": budget_clicks,
+        "budget_frames": budget_frames,
+        "per_vehicle": per_vehicle,
+        "per_place": per_place,
+        "per_drive": per_drive,
+        "diversity": diversity,
+        "batch": batch,
+    }
+    settings = resolve(SelectSettings, config, overrides or (), options)
+    with Database(db) as database:
+        report = select_items(settings, database).to_dict()
+    _report(report, as_json)
+
+
+@app.command()
+def move(
+    items: Annotated[list[str], typer.Argument(metavar="ITEM...", help="Item ids.")],
+    state: Annotated[str, typer.Option("--to", help="rejected, flagged, selected, ...")],
+    db: Db = DEFAULT_DB,
+    note: Annotated[str, typer.Option("--note", help="Why, for the items' history.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Move items to another state by hand, such as to rejected, or back to flagged."""
+    from edgeseg.queue.database import Database
+    from edgeseg.queue.states import change_state
+
+    with Database(db) as database:
+        report = {"moved": change_state(database, items, state, "command line", note)}
+    _report(report, as_json)
+
+
+@app.command()
+def history(item: Annotated[str, typer.Argument(metavar="ITEM")], db: Db = DEFAULT_DB, as_json: Json = False) -> None:
+    """Show what happened to an item."""
+    from edgeseg.queue.database import Database
+    from edgeseg.queue.states import history as read
+
+    with Database(db) as database:
+        rows = [{**row, "at": row["at"].isoformat()} for row in read(database, item)]
+    if as_json:
+        print_json({"history": rows})
+    else:
+        print_table(("at", "before", "after", "actor", "note"), [list(row.values()) for row in rows])
+
+
+@app.command()
+def stats(db: Db = DEFAULT_DB, as_json: Json = False) -> None:
+    """Count what the queue holds, how old it is, and how fast it moves."""
+    from edgeseg.queue.database import Database
+    from edgeseg.queue.stats import queue_stats
+
+    with Database(db) as database:
+        report = queue_stats(database).to_dict()
+    _report(report, as_json)
+
+
+def _report(report: Mapping[str, object], as_json: bool) -> None:
+    if as_json:
+        print_json(dict(report))
+    else:
+        print_table(("key", "value"), list(report.items()))

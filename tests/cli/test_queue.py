@@ -1,0 +1,45 @@
+"""``edgeseg queue`` as a person calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.queue.fleet import Uploads, item_id
+from edgeseg.cli import app
+
+
+def call(*arguments: object) -> dict:
+    done = CliRunner().invoke(app, ["queue", *map(str, arguments), "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def uploads(tmp_path: Path) -> Uploads:
+    return Uploads(tmp_path / "bucket")
+
+
+def test_from_upload_to_selection(uploads: Uploads, tmp_path: Path) -> None:
+    for number in range(6):
+        uploads.add(number)
+    uploads.add(6, source="<b>")
+    db = ("--db", tmp_path / "queue.db")
+    assert call("ingest", uploads.folder, *db) == {"ingested": 6, "known": 0, "quarantined": 1}
+    assert call("select", "--budget-regions", 5, "--batch", "one", *db)["regions"] == 5
+    assert call("move", item_id(0), item_id(1), "--to", "rejected", "--note", "blurred", *db) == {"moved": 2}
+    assert call("stats", *db)["states"]["rejected"] == 2
+    assert call("history", item_id(0), *db)["history"][-1]["note"] == "blurred"
+    assert len(call("list", "--limit", 4, *db)["items"]) == 4
+    assert len(call("list", "--quarantine", *db)["quarantine"]) == 1
+
+
+def test_tables_are_printed_for_people(uploads: Uploads, tmp_path: Path) -> None:
+    uploads.add(1)
+    for words in (["ingest", str(uploads.folder)], ["list"], ["stats"], ["list", "--quarantine"]):
+        done = CliRunner().invoke(app, ["queue", *words, "--db", str(tmp_path / "queue.db")])
+        assert done.exit_code == 0, done.output
+        assert done.stdout
