@@ -66,10 +66,10 @@ def test_frames_of_another_size_than_the_models_are_left_out(
 def test_what_is_written_is_blurred_and_says_so(
     drive: Path, runner: Any, run: Callable[..., ScoreReport], tmp_path: Path
 ) -> None:
-    run(runner, blur=("d", "b:box"))
+    run(runner, blur=("d", "c:box"))
     for item in SpoolReader(tmp_path / "spool").list():
         path = item.blob("image")
-        assert path is not None and item.record.blurred == ("d", "b:box")
+        assert path is not None and item.record.blurred == ("d", "c:box")
         shown = np.asarray(Image.open(path))
         taken = np.asarray(Image.open(drive / f"{item.record.frame_id}.png"))
         assert (shown[40:72, 60:100] == shown[41:73, 61:101]).mean() > 0.8, "class d, at the middle, is flat"
