@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edgeseg.cli import bench, cache, data, deployment, models, queue, sweep, training, upload, vehicle
+from edgeseg.cli import bench, cache, crf, data, deployment, models, queue, sweep, training, upload, vehicle
 from edgeseg.cli.demo import demo
 from edgeseg.cli.doctor import doctor
 from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
@@ -29,6 +29,7 @@ models.register(app)
 training.register(app)
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(cache.app, name="cache")
+app.add_typer(crf.app, name="crf")
 deployment.register(app)
 app.add_typer(bench.app, name="bench")
 vehicle.register(app)

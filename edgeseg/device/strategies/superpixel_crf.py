@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.device.crf import CrfWeights, entropy, fitted_weights, mean_field, pairwise, softmax
+from edgeseg.device.pixel_crf import pixel_entropy, placed
 from edgeseg.device.pooling import Overlaps, overlaps
+from edgeseg.device.regions import region_values
 from edgeseg.device.strategies.base import FrameScore, StrategyOptions
 from edgeseg.device.view import FrameView
 from edgeseg.errors import ConfigError
@@ -35,8 +37,9 @@ class SuperpixelCrf:
     """Each superpixel by the entropy that its pixels have left after the CRF, summed (or as a mean).
 
     Kasarla, "Efficient Annotation and Knowledge Distillation for Semantic Segmentation", 2019, chapter
-    3.2: the CRF is applied at superpixel level. Its unary is the mean of the model's ``cell_probs`` over
-    the superpixel; the message that a superpixel gets then moves each of its cells' probabilities.
+    3.2: the CRF is applied at superpixel level (option ``crf``: or over pixels). Its unary is the mean of
+    the model's ``cell_probs`` over the superpixel; the message that a superpixel gets then moves each of
+    its cells' probabilities.
     """
 
     name: ClassVar[str] = "superpixel-crf"
@@ -46,6 +49,8 @@ class SuperpixelCrf:
         if options.regions == "pixels":
             raise ConfigError(f"strategy {self.name} joins regions: take superpixel, grid or component, not pixels")
         self.options = options
+        if options.crf == "pixel":
+            self.needs = (*(name for name in self.needs if name != "cell_probs"), "logits")
         self._weights: CrfWeights | None = None
 
     def score(self, view: FrameView) -> FrameScore:
@@ -59,6 +64,8 @@ class SuperpixelCrf:
         """Applies the CRF."""
         labels, weights = view.regions(self.options.regions or "superpixel"), self._weights_of(view)
         found = overlaps(labels, view.frame.image, view.info.preprocess)
+        if self.options.crf == "pixel":
+            return JoinedRegions(labels, found, _pixelwise(view, labels, weights))
         cells = cell_probs(view)
         matrix = pairwise(found.centres / np.float32(view.region_side), found.colours, weights)
         _, message = mean_field(found.mean(cells), matrix, weights.iterations)
@@ -78,6 +85,16 @@ class SuperpixelCrf:
                 say("the model carries no CRF weights, so defaults are taken; fit its own with edgeseg crf fit")
             self._weights = fitted or CrfWeights()
         return self._weights
+
+
+def _pixelwise(view: FrameView, labels: NDArray[np.int32], weights: CrfWeights) -> NDArray[np.float32]:
+    preprocess, (height, width) = view.info.preprocess, labels.shape
+    side = view.region_side * preprocess.placement(height, width).height / height
+    logits = np.asarray(view.outputs["logits"] / view.info.temperature, np.float32)
+    nats = pixel_entropy(logits, placed(view.frame.image, preprocess), side, weights)
+    steps = np.rint(nats / view.nats_per_step).astype(np.uint8)
+    means = region_values(labels, view.in_camera_pixels(steps), "mean")
+    return np.asarray(means * view.nats_per_step, np.float32)
 
 
 def cell_probs(view: FrameView) -> NDArray[np.float32]:
