@@ -9,8 +9,11 @@ from typing import Any
 
 from edgeseg.deploy.benchmark.report import FORMAT, BenchReport, unmeasured_row
 from edgeseg.deploy.jetson import TegraSample, parse_power_mode, parse_tegrastats
+from edgeseg.deploy.metadata import EXPORT_KEY, ExportRecord
+from edgeseg.deploy.seal import sealed_metadata
 from edgeseg.errors import DataError, ModelError
 from edgeseg.files import digest_file
+from edgeseg.modelinfo import METADATA_KEY, ModelInfo
 
 NOT_BY_TRTEXEC = "trtexec does not measure it"
 _HEAD = re.compile(r"&&&& RUNNING TensorRT\.trtexec \[TensorRT v(\d+)\]")
@@ -36,7 +39,7 @@ class TrtexecLog:
         device: The GPU as CUDA names it, None where it does not say.
         compute_capability: Such as ``8.7``.
         model: The file that it was given.
-        precision: As its build options say (``FP32+FP16``), None where an engine was loaded.
+        precision: As its build options say (``FP32+FP16``); None where an engine was loaded, of which they say nothing.
         transfers, cuda_graph, spin_wait: Whether these were on; None where it does not say. Their defaults turned
             round with TensorRT 11, so times on both sides of it cannot be compared by name alone.
         throughput_fps: Queries a second.
@@ -78,13 +81,13 @@ def parse_trtexec(text: str, where: str) -> TrtexecLog:
     if not {"min", "mean", "max", "p50", "p99"} <= times.get("latency", {}).keys():
         raise DataError(f"{where}: its latency lacks median or percentiles; use trtexec of TensorRT 8.4 or newer")
     model = re.search(r"--(?:onnx|loadEngine)=(\S+)", text)
-    precision = re.search(r"\] Precision: (\S+)", text)
+    built = None if "--loadEngine" in text else re.search(r"\] Precision: (\S+)", text)
     return TrtexecLog(
         tensorrt=_version(text),
         device=_told(text, "Selected Device"),
         compute_capability=_told(text, "Compute Capability"),
         model=model.group(1) if model else None,
-        precision=precision.group(1) if precision else None,
+        precision=built.group(1) if built else None,
         transfers=_switch(text, "Data transfers"),
         cuda_graph=_switch(text, "CUDA Graph"),
         spin_wait=_switch(text, "Spin-wait"),
@@ -129,13 +132,13 @@ def report_of_log(
 
     Args:
         log: Its output.
-        model: The graph that it was given; its digest names the row, and nothing is known of the row without.
+        model: The exported graph that it was given or that its engine was built from: says precision and sizes.
         tegrastats: ``tegrastats --logfile`` over the same time, for energy and temperature.
         nvpmodel: Output of ``nvpmodel -q``.
 
     Raises:
         DataError: A file cannot be read, or holds something else.
-        ModelError: The model is missing.
+        ModelError: The model is missing, or no exported graph.
     """
     found = parse_trtexec(_read(log), str(log))
     samples = [parse_tegrastats(line) for line in _read(tegrastats).splitlines()] if tegrastats else []
@@ -144,7 +147,7 @@ def report_of_log(
         raise ModelError(f"{model}: no such file; name the .onnx that trtexec was given")
     row = {
         **unmeasured_row(str(model or found.model or log), "tensorrt", NOT_BY_TRTEXEC, _precision(found)),
-        "model_digest": digest_file(model) if model else None,
+        **(_identity(model) if model else {}),
         **_figures(found),
         **_energy(samples, found),
         "conditions": {side: _state(mode) for side in ("before", "after")},
@@ -160,6 +163,20 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _identity(model: Path) -> dict[str, Any]:
+    carried = sealed_metadata(model.read_bytes(), str(model))
+    info = ModelInfo.from_json(carried.get(METADATA_KEY), str(model))
+    record = ExportRecord.from_dict(info.extra.get(EXPORT_KEY), str(model))
+    (height, width), frame = info.preprocess.size, record.frame
+    return {
+        "precision": record.precision,
+        "size": f"{height}x{width}",
+        "frame": f"{frame[0]}x{frame[1]}" if frame else None,
+        "batch": record.batch if isinstance(record.batch, int) else None,
+        "model_digest": digest_file(model),
+    }
 
 
 def _precision(found: TrtexecLog) -> str | None:

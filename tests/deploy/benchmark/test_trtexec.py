@@ -70,7 +70,15 @@ def test_version_is_read_from_the_head_where_it_stands_there_alone():
     assert parse_trtexec(LOADED_10, "log").tensorrt == "10.3.0"
     assert parse_trtexec(ORIN_8.replace("TensorRT version: 8.5.2", ""), "log").tensorrt == "8.5.2"
     assert parse_trtexec(LOADED_10.replace("v100300", "v101600"), "log").tensorrt == "10.16.0"
-    assert parse_trtexec(LOADED_10, "log").precision is None
+
+
+def test_an_engine_that_was_loaded_is_of_unknown_precision(log):
+    # The build options that it prints then are not those of the engine.
+    log.write_text(ORIN_8.replace("--onnx=m-fp16.onnx --fp16", "--loadEngine=m.plan"))
+    (row,) = report_of_log(log).rows
+    assert (row["model"], row["precision"]) == ("m.plan", None)
+    log.write_text(ORIN_8)
+    assert report_of_log(log).rows[0]["precision"] == "fp16"
 
 
 def test_a_form_that_says_little_leaves_the_rest_open():
@@ -98,14 +106,14 @@ def log(tmp_path):
     return path
 
 
-def test_report_says_what_it_knows_and_why_it_does_not_know_the_rest(log, tmp_path):
-    (tmp_path / "m.onnx").write_bytes(b"graph")
+def test_report_says_what_it_knows_and_why_it_does_not_know_the_rest(log, tmp_path, exported):
     (tmp_path / "tegra").write_text(TEGRA.format(40, 9000) + TEGRA.format(60, 11000))
     (tmp_path / "mode").write_text("NV Power Mode: MAXN\n0\n")
-    report = report_of_log(log, tmp_path / "m.onnx", tmp_path / "tegra", tmp_path / "mode")
+    report = report_of_log(log, exported, tmp_path / "tegra", tmp_path / "mode")
     (row,) = report.rows
-    assert (row["backend"], row["precision"]) == ("tensorrt", "fp16")
-    assert row["model_digest"] == digest_file(tmp_path / "m.onnx")
+    assert (row["backend"], row["precision"]) == ("tensorrt", "fp32")
+    assert row["model_digest"] == digest_file(exported)
+    assert (row["size"], row["frame"], row["batch"]) == ("64x96", None, 1)
     assert row["latency_ms"]["p99"] == 9.1 and row["p99_minus_p50_ms"] == pytest.approx(1.3)
     assert (row["transfer_ms"], row["network_ms"], row["enqueue_ms"]) == (0.7, 7.1, 1.8)
     assert row["joules_per_frame"] == pytest.approx(10.0 / 125.5, abs=1e-5)
@@ -138,3 +146,6 @@ def test_missing_files_are_named(log, tmp_path):
         report_of_log(tmp_path / "none")
     with pytest.raises(ModelError, match=r"m.onnx: no such file; name the .onnx that trtexec was given"):
         report_of_log(log, tmp_path / "m.onnx")
+    (tmp_path / "other.onnx").write_bytes(b"no graph of ours")
+    with pytest.raises(ModelError, match=r"other.onnx: has no seal"):
+        report_of_log(log, tmp_path / "other.onnx")
