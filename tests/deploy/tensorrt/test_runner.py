@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from edgeseg.deploy import evaluation
+from edgeseg.deploy.benchmark import loop
+from edgeseg.deploy.benchmark.stages import stages
 from edgeseg.deploy.runners import open_runner
 from edgeseg.deploy.tensorrt.slot import Slot
 from edgeseg.errors import ConfigError, DataError, MissingDependencyError, ModelError
@@ -100,6 +102,18 @@ def test_parts_can_be_told_apart_although_a_graph_took_over(bench):
         assert same(runner.infer_batch(frames(1)[0]), reference.infer_batch(frames(1)[0]))
         assert bench.device.launches == launches + 1
         assert runner.times.network_ms is None
+    assert bench.device.left_over() == []
+
+
+def test_benchmark_times_an_engine_both_ways_and_its_parts_apart(bench):
+    with bench.open() as runner:
+        (batch,) = frames(1)
+        closed = loop.closed_loop(runner, batch, 3)
+        fps, how = loop.pipelined(runner, batch, 3)
+        found = stages(runner, batch, closed, 5.0)
+    assert (closed.wall_s > 0, fps > 0, how) == (True, True, "stream")
+    assert (found["transfer_ms"], found["network_ms"], found["preprocess_ms"]) == (2.0, 1.0, None)
+    assert "tensorrt does not tell its nodes apart" in found["not_measured"]["preprocess_ms"]
     assert bench.device.left_over() == []
 
 
