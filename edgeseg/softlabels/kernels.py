@@ -9,34 +9,15 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from edgeseg.compiled import compiled, exp
 from edgeseg.softlabels.streaming import streamable, write_products
 
 MAX_LOG = 80.0
 _F = np.float32
 _SPAN = 128
-# No reassociation: sums keep their order, hence equal results whatever the vector length.
-_compiled = numba.njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"nnan", "ninf", "nsz", "contract", "arcp"}
-)
 
 
-@numba.njit(inline="always")
-def _exp(x):  # type: ignore[no-untyped-def]
-    """e^x for |x| ≤ 87 by 2^n · 2^f with a polynomial of degree 6 in f ∈ [−½, ½]; relative error below 5e-7."""
-    scaled = x * _F(1.4426950408889634)
-    whole = np.rint(scaled)
-    f = scaled - whole
-    power = _F(1.5403530e-4)
-    power = power * f + _F(1.3333558e-3)
-    power = power * f + _F(9.6181291e-3)
-    power = power * f + _F(5.5504109e-2)
-    power = power * f + _F(2.4022651e-1)
-    power = power * f + _F(6.9314718e-1)
-    power = power * f + _F(1.0)
-    return power * (np.int32((np.int32(whole) + np.int32(127)) << np.int32(23))).view(np.float32)
-
-
-@_compiled
+@compiled
 def resample(grid, rows, row_shares, columns, column_shares, out):  # type: ignore[no-untyped-def]
     """Softmax of the interpolated grid at h × w positions, into out (C, h, w) float32."""
     classes, height, width = out.shape
@@ -52,7 +33,7 @@ def resample(grid, rows, row_shares, columns, column_shares, out):  # type: igno
                 left = line[columns[x]]
                 odd[x] = left + column_shares[x] * (line[columns[x] + 1] - left)
             for x in range(width):
-                odd[x] = _exp(odd[x])
+                odd[x] = exp(odd[x])
                 total[x] += odd[x]
         for x in range(width):
             total[x] = _F(1) / total[x]
@@ -61,7 +42,7 @@ def resample(grid, rows, row_shares, columns, column_shares, out):  # type: igno
                 out[k, y, x] = odds[k, x] * total[x]
 
 
-@_compiled
+@compiled
 def double(grid, row, column, skipped, out):  # type: ignore[no-untyped-def]
     """As ``resample``, where each sample has two label pixels on each axis, ¼ to either side of it.
 
@@ -90,14 +71,14 @@ def double(grid, row, column, skipped, out):  # type: ignore[no-untyped-def]
                 _join(lines[sample % 3], lines[(sample + 2 * side + 2) % 3], skipped[1], out[:, y], streams)
 
 
-@_compiled
+@compiled
 def _widen(grid, row, column, roots, lines):  # type: ignore[no-untyped-def]
     """A row of samples from the one before ``column`` on, as e^(¾·v/4 + ¼·v′/4) of two pixels a sample."""
     classes, samples = lines.shape[0], lines.shape[1] // 2
     for k in range(classes):
         logs, root = grid[k, row, column - 1 : column + samples + 1], roots[k]
         for x in range(samples + 2):
-            root[x] = _exp(logs[x] * _F(0.0625))
+            root[x] = exp(logs[x] * _F(0.0625))
     for k in range(classes):
         root, line = roots[k], lines[k]
         for x in range(samples):
@@ -106,7 +87,7 @@ def _widen(grid, row, column, roots, lines):  # type: ignore[no-untyped-def]
             line[2 * x + 1] = cube * root[x + 2]
 
 
-@_compiled
+@compiled
 def _join(near, far, first, out, streams):  # type: ignore[no-untyped-def]
     """A row of pixels (C, w) from two lines of ``_widen``, in stretches that fit the processor's first cache."""
     classes, width = out.shape
@@ -136,7 +117,7 @@ def _blend(plane, row, share, line):  # type: ignore[no-untyped-def]
     line[plane.shape[1]] = line[plane.shape[1] - 1]
 
 
-@_compiled
+@compiled
 def cross_entropy(grid, rows, row_shares, columns, column_shares, probs):  # type: ignore[no-untyped-def]
     """Σ over pixels of −Σ_k p_k log q_k in nats, and the pixels where q's best class is one of p's best."""
     classes, height, width = probs.shape
@@ -160,7 +141,7 @@ def cross_entropy(grid, rows, row_shares, columns, column_shares, probs):  # typ
                 left = line[columns[x]]
                 log[x] = left + column_shares[x] * (line[columns[x] + 1] - left)
             for x in range(width):
-                total[x] += _exp(log[x])
+                total[x] += exp(log[x])
                 p = probs[k, y, x]
                 product[x] += p * log[x]
                 is_better = log[x] > best[x]
@@ -173,7 +154,7 @@ def cross_entropy(grid, rows, row_shares, columns, column_shares, probs):  # typ
     return nats, agreed
 
 
-@_compiled
+@compiled
 def fit_rows(values, rows, shares, size):  # type: ignore[no-untyped-def]
     """Least squares: the (size, n) float32 whose linear interpolation at the positions is nearest to values (h, n).
 
@@ -208,7 +189,7 @@ def fit_rows(values, rows, shares, size):  # type: ignore[no-untyped-def]
     return solved
 
 
-@_compiled
+@compiled
 def decode(body, width, used, step, steps, place, waves, blocks, grid, at_row, at_column):  # type: ignore[no-untyped-def]
     """Turns a tile's codes into the part of the grid that it covers; blocks outside of it are passed over.
 
@@ -243,7 +224,7 @@ def decode(body, width, used, step, steps, place, waves, blocks, grid, at_row, a
     _synthesise(latent, basis, across * 8, grid, at_row + 16 * top, at_column + 16 * left)
 
 
-@_compiled
+@compiled
 def _read_basis(body, steps, basis):  # type: ignore[no-untyped-def]
     """(2, 2, C, K) float32: v of class c at row 2i + r, column 2j + s from the components at i, j."""
     rows, used = 4 * basis.shape[2], len(steps)
@@ -255,7 +236,7 @@ def _read_basis(body, steps, basis):  # type: ignore[no-untyped-def]
             flat[row, k] = _F((number >> 1) ^ -(number & 1)) * steps[k]
 
 
-@_compiled
+@compiled
 def _read_codes(low, high, place, blocks, top, left, codes):  # type: ignore[no-untyped-def]
     """A component's codes, low and high bytes (64, by, bx), as numbers (64, down, across) float32 of some blocks."""
     count = blocks[0] * blocks[1]
@@ -276,7 +257,7 @@ def _read_codes(low, high, place, blocks, top, left, codes):  # type: ignore[no-
                 target[j] = _F(line[j])
 
 
-@_compiled
+@compiled
 def _inverse(codes, step, waves, latent):  # type: ignore[no-untyped-def]
     """Inverse cosine transform of all blocks at once: codes (64, n) float32 to latent (by * 8, bx * 8)."""
     blocks, across = codes.shape[1], latent.shape[1] // 8
@@ -308,7 +289,7 @@ def _inverse(codes, step, waves, latent):  # type: ignore[no-untyped-def]
                     target[j * 8 + x] = whole[i * across + j]
 
 
-@_compiled
+@compiled
 def _synthesise(latent, basis, wide, grid, at_row, at_column):  # type: ignore[no-untyped-def]
     """Mixes components (K, by, 8 · wide) of 2 × 2 samples each into the grid where it has them; K a multiple of 4."""
     classes, height, width = grid.shape

@@ -27,7 +27,7 @@ class ChannelWise(SoftLabelLoss):
     def distance(self, logits: Tensor, targets: Targets) -> Tensor:
         """See ``SoftLabelLoss``."""
         log_teacher = _log_shares(targets.probs.clamp_min(SMALLEST).log(), targets.counted)
-        log_student = _log_shares(logits, targets.counted)
+        log_student = _log_shares(logits / self.temperature, targets.counted)
         per_image = (log_teacher.exp() * (log_teacher - log_student)).sum(2).mean(1)
         return mean_over_images(per_image, targets)
 

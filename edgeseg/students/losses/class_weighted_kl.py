@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from edgeseg.errors import ConfigError
-from edgeseg.students.losses.soft_label_loss import SoftLabelLoss, Targets
+from edgeseg.students.losses.divergence import divergence
+from edgeseg.students.losses.soft_label_loss import SMALLEST, SoftLabelLoss, Targets
 from edgeseg.students.reduction import shared_mean
 
 
 class ClassWeightedKL(SoftLabelLoss):
     """T² · Σ_pixels Σ_c w_c D_c / Σ_pixels Σ_c w_c p_t, with D_c = p_t log(p_t / p_s) - p_t + p_s.
 
-    D is the generalised divergence of Csiszár ("Why least squares and maximum entropy?", Annals of Statistics
-    19, 1991), each class's share of the KL: never negative, 0 where p_s = p_t, and with equal weights its sum is
-    the forward KL, since both p sum to 1. Weights on p_t log(p_t / p_s) alone would move the optimum from
+    D is each class's share of the KL, see ``divergence``: never negative, 0 where p_s = p_t, and with equal weights its
+    sum is the forward KL, since both p sum to 1. Weights on p_t log(p_t / p_s) alone would move the optimum from
     p_s = p_t to p_s ∝ w·p_t. The denominator is that of a weighted cross-entropy on soft labels, so that the
     weights' size plays no part.
 
@@ -39,9 +38,8 @@ class ClassWeightedKL(SoftLabelLoss):
 
     def distance(self, logits: Tensor, targets: Targets) -> Tensor:
         """See ``SoftLabelLoss``."""
-        weights = self.class_weights[:, None, None] * targets.counted[:, None]
-        teacher = targets.normalized()
-        log_student = functional.log_softmax(logits, dim=1)
-        log_teacher = teacher.clamp_min(torch.finfo(torch.float32).tiny).log()
-        shares = teacher * (log_teacher - log_student) - teacher + log_student.exp()
-        return shared_mean((weights * shares).sum(), (weights * teacher).sum(), least=1e-12)
+        total = divergence(logits, self.temperature, targets, self.class_weights)
+        # Σ over pixels of p_t, class by class, is one product of a matrix and a vector for each image.
+        counted = targets.counted / targets.mass.clamp_min(SMALLEST)
+        labels = torch.matmul(targets.probs.flatten(2), counted.flatten(1)[..., None]).sum((0, 2))
+        return shared_mean(total, self.class_weights @ labels, least=1e-12)

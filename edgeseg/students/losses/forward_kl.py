@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
-from edgeseg.students.losses.soft_label_loss import SMALLEST, SoftLabelLoss, Targets, mean_over_counted
+from edgeseg.students.losses.divergence import divergence
+from edgeseg.students.losses.soft_label_loss import SoftLabelLoss, Targets
+from edgeseg.students.reduction import shared_mean
 
 
 class ForwardKL(SoftLabelLoss):
@@ -22,12 +22,5 @@ class ForwardKL(SoftLabelLoss):
 
     def distance(self, logits: Tensor, targets: Targets) -> Tensor:
         """See ``SoftLabelLoss``."""
-        return mean_over_counted(_per_pixel(functional.log_softmax(logits, dim=1), targets), targets.counted)
-
-
-def _per_pixel(log_student: Tensor, targets: Targets) -> Tensor:
-    # Σ p_t log(p_t / p_s) = Σ q log(q / p_s) / mass - log mass with q = mass · p_t: q need not be normalised.
-    probs, mass = targets.probs, targets.mass.clamp_min(SMALLEST)
-    log_probs = probs.clamp_min(torch.finfo(torch.float32).tiny).log()  # four times as fast as xlogy
-    negative_entropy = log_probs.mul_(probs).sum(1)
-    return (negative_entropy - (probs * log_student).sum(1)) / mass - mass.log()
+        equal = logits.new_ones(logits.shape[1])
+        return shared_mean(divergence(logits, self.temperature, targets, equal), targets.counted.sum())

@@ -39,7 +39,7 @@ class Pairwise(SoftLabelLoss):
     def distance(self, logits: Tensor, targets: Targets) -> Tensor:
         """See ``SoftLabelLoss``."""
         counted = targets.counted[:, None].float()
-        student = self._cells(logits.softmax(1) * counted)
+        student = self._cells((logits / self.temperature).softmax(1) * counted)
         teacher = self._cells(targets.probs * counted)
         cells = functional.avg_pool2d(counted, **self._pooling).gt(0).flatten(1).sum(1)
         # ‖SSᵀ - TTᵀ‖² over M × M pairs is ‖SᵀS‖² - 2 ‖SᵀT‖² + ‖TᵀT‖², C × C each: no affinity matrix is made.

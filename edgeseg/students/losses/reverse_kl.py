@@ -21,7 +21,7 @@ class ReverseKL(SoftLabelLoss):
 
     def distance(self, logits: Tensor, targets: Targets) -> Tensor:
         """See ``SoftLabelLoss``."""
-        log_student = functional.log_softmax(logits, dim=1)
+        log_student = functional.log_softmax(logits / self.temperature, dim=1)
         log_ratio = log_student - targets.probs.clamp_min(SMALLEST).log()
         # The soft labels sum to their mass, which Σ p_s = 1 lets stand apart.
         per_pixel = (log_student.exp() * log_ratio).sum(1) + targets.mass.clamp_min(SMALLEST).log()

@@ -66,14 +66,14 @@ class SoftLabelLoss(nn.Module):
             probs = _resized(soft_labels.float(), logits.shape[-2], logits.shape[-1])
             mass = probs.sum(1)
             counted = mass > 0.5 if mask is None else (mass > 0.5) & mask
-            return self.scale * self.distance(logits.float() / self.temperature, Targets(probs, mass, counted))
+            return self.scale * self.distance(logits.float(), Targets(probs, mass, counted))
 
     @abstractmethod
     def distance(self, logits: Tensor, targets: Targets) -> Tensor:
         """The loss without T².
 
         Args:
-            logits: (N, C, h, w) float32, divided by T.
+            logits: (N, C, h, w) float32, not divided by T yet.
             targets: Soft labels of the same size.
 
         Returns:
