@@ -21,21 +21,21 @@ LARGEST = 256
 """Rows up to which a frame is drawn; larger ones are enlarged, which takes a hundredth of the time."""
 
 
-def network(folder: Path, height: int, width: int) -> Path:
+def network(folder: Path, height: int, width: int, seed: int = 0) -> Path:
     """An ENet for the synthetic drive's classes, exported at (height, width); made once.
 
     Its weights are drawn: neither time nor memory depends on what they are.
     """
-    path = folder / f"enet-{height}x{width}" / "net-fp32.onnx"
+    path = folder / f"enet-{height}x{width}-{seed}" / "net-fp32.onnx"
     if not path.exists():
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         classes = datasets.open("synthetic:1").class_map
         net = nets.build("enet", classes.num_classes).train()
         with torch.no_grad():
             # Without statistics of its own a fresh network's activations explode.
             for _ in range(5):
                 net(torch.rand(4, 3, 64, 96))
-        checkpoint = folder / f"enet-{height}x{width}" / "net.edgeseg"
+        checkpoint = path.with_name("net.edgeseg")
         save_checkpoint(checkpoint, net.eval(), ModelInfo("enet", classes, Preprocess(height, width)))
         export(checkpoint, checkpoint.parent)
     return path

@@ -45,12 +45,14 @@ RUNS = {
 def measure(run: Run, work: Path) -> dict[str, Any]:
     """Runs the agent and looks at its memory."""
     model, drive = network(work, *run.network), video(work, *run.frame, run.frames)
-    spool, log = work / "spool", work / "agent.log"
-    shutil.rmtree(spool, ignore_errors=True)
-    for old in work.glob("agent.log*"):
-        old.unlink()
+    place = work / f"run-{run.frames}"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    spool, log = place / "spool", place / "agent.log"
     options = ["--strategy", run.strategy, "--budget-frames", "20", "--log", str(log), "--json"]
-    agent = Watched(["score", str(drive), "--model", str(model), "--spool", str(spool), *options], work / "report.json")
+    agent = Watched(
+        ["score", str(drive), "--model", str(model), "--spool", str(spool), *options], place / "report.json"
+    )
     agent.start()
     report = agent.wait()
     return {
@@ -58,7 +60,6 @@ def measure(run: Run, work: Path) -> dict[str, Any]:
         **memory_figures(agent.samples, frame_times(log)),
         "frames": report["frames"],
         "kept": report["kept"],
-        "timing_ms": report["timing_ms"],
     }
 
 

@@ -91,9 +91,9 @@ def soak(settings: Soak, work: Path) -> dict[str, Any]:
     work.mkdir(parents=True, exist_ok=True)
     for old in (*work.glob("agent.log*"), work / "spool"):
         shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
-    other = network(work, *settings.network)
+    other = network(work, *settings.network, seed=1)
     model = work / "model.onnx"
-    shutil.copyfile(other, model)
+    shutil.copyfile(network(work, *settings.network), model)
     drive = video(work, *settings.frame, round(settings.minutes * 60 * settings.rate))
     with S3Server() as server, BadLine(server.port, settings.failing) as line:
         return _soak(settings, work, (model, other, drive), server, line)

@@ -92,7 +92,7 @@ def check(found: dict[str, bytes], items: int) -> dict[str, int]:
     numbers = Counter(record.frame_number for record in records.values())
     blobs = {blob.key: blob.digest for record in records.values() for blob in record.blobs}
     stored = {key for key in found if key.startswith("sha256/")}
-    arrived = {parse_arrival(key) for key in found if key.startswith("arrivals/")}
+    arrived = {parse_arrival(key)[:2] for key in found if key.startswith("arrivals/")}
     return {
         "records": len(records),
         "missing": len(set(range(items)) - set(numbers)),

@@ -7,7 +7,7 @@ import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from edgeseg.bucket import ARRIVALS, arrival_key
+from edgeseg.bucket import ARRIVALS, arrival_key, parse_arrival
 from edgeseg.device.upload.destination import Destination
 from edgeseg.device.upload.pace import Persist
 from edgeseg.files import writing
@@ -70,5 +70,4 @@ class Arrivals:
         marks = self._destination.keys(days[-1]) if days else []
         if not marks:
             return datetime.min.replace(tzinfo=timezone.utc)
-        day, moment = marks[-1].split("/")[-2:]
-        return datetime.strptime(f"{day}{moment[:12]}+0000", "%Y%m%d%H%M%S%f%z")
+        return parse_arrival(marks[-1]).moment
