@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edgeseg.cli import bench, cache, crf, data, deployment, models, queue, sweep, training, upload, vehicle
+from edgeseg.cli import bench, cache, crf, data, deployment, models, policy, queue, sweep, training, upload, vehicle
 from edgeseg.cli.demo import demo
 from edgeseg.cli.doctor import doctor
 from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
@@ -33,6 +33,7 @@ app.add_typer(crf.app, name="crf")
 deployment.register(app)
 app.add_typer(bench.app, name="bench")
 vehicle.register(app)
+app.add_typer(policy.app, name="policy")
 upload.register(app)
 app.add_typer(queue.app, name="queue")
 

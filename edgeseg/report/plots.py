@@ -53,6 +53,42 @@ def curves(
     return _figure(draw, (7.0, 3.4), alt, caption)
 
 
+def timeline(
+    line: tuple[Sequence[float], Sequence[float]],
+    marks: Series,
+    x_label: str,
+    y_label: str,
+    alt: str,
+    caption: str = "",
+) -> Figure:
+    """A course over time, with moments of several kinds marked on it; later kinds are drawn larger and hollow.
+
+    Args:
+        line: x values and y values.
+        marks: Kind → (x values, y values) of its moments; those without any are left out.
+        x_label: Name of the x axis, with its unit.
+        y_label: Name of the y axis, with its unit.
+        alt: What the plot shows, in words.
+        caption: Text beneath it.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+
+    def draw(axes: Any) -> None:
+        axes.plot(*line, color=_INK, alpha=0.45, lw=0.9)
+        for position, (name, (x, y)) in enumerate(marks.items()):
+            if len(x):
+                color, hollow = COLORS[position % len(COLORS)], position > 0
+                face = {"markerfacecolor": "none", "markeredgewidth": 1.3} if hollow else {}
+                axes.plot(x, y, "o", ms=4 + 3 * position, color=color, label=f"{name} ({len(x)})", **face)
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.legend(frameon=False, labelcolor=_INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(marks))
+
+    return _figure(draw, (9.0, 3.4), alt, caption)
+
+
 def bars(
     names: Sequence[str], groups: Mapping[str, Sequence[float | None]], x_label: str, alt: str, caption: str = ""
 ) -> Figure:

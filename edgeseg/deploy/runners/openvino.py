@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.deploy.metadata import Tensor, read_metadata
@@ -55,33 +54,12 @@ class OpenVinoRunner(ExportedRunner):
         self.output_names = tuple(tensor.name for tensor in outputs)
         self._compiled: Any = _compile(model, self.export.precision, threads, path)
         self._request: Any = self._compiled.create_infer_request()
-        self._path, self._threads = path, threads
+        self._path = path
 
     def analyse(self, prepared: NDArray[Any], frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
         """Runs the graph; the frame's size is in its input."""
         found = self._request.infer([prepared], share_inputs=True)
         return {name: found[name] for name in self.output_names}
-
-    def preprocess_share(self, frames: NDArray[np.uint8], calls: int) -> float | None:
-        """Share of a deployed graph's time that its own preprocessing takes, by the runtime's counters of its nodes.
-
-        Args:
-            frames: (N, H, W, 3) uint8 RGB.
-            calls: Calls that are counted, in a second compiled model.
-
-        Returns:
-            0 to 1; None where no node is named as preprocessing.
-        """
-        compiled = _compile(_read(self._path), self.export.precision, self._threads, self._path, counted=True)
-        request = compiled.create_infer_request()
-        own = total = 0.0
-        for _ in range(calls):
-            request.infer([self.prepare(frames)], share_inputs=True)
-            for node in request.profiling_info:
-                seconds = node.real_time.total_seconds()
-                total += seconds
-                own += seconds if node.node_name.startswith("/preprocess/") else 0.0
-        return own / total if own else None
 
     def close(self) -> None:
         """Frees the compiled model."""
@@ -96,7 +74,7 @@ def _read(path: Path) -> Any:
         raise ModelError(f"{path}: OpenVINO cannot read it ({_reason(error)}); export it again") from None
 
 
-def _compile(model: Any, precision: str, threads: int | None, path: Path, counted: bool = False) -> Any:
+def _compile(model: Any, precision: str, threads: int | None, path: Path) -> Any:
     openvino = require("openvino", "openvino")
     core = openvino.Core()
     needed = _NEEDED.get(precision)
@@ -111,7 +89,6 @@ def _compile(model: Any, precision: str, threads: int | None, path: Path, counte
         "PERFORMANCE_HINT": "LATENCY",
         # Networks that were trained for long hold denormal weights, on which processors are many times slower.
         "CPU_DENORMALS_OPTIMIZATION": True,
-        "PERF_COUNT": counted,
     }
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads
