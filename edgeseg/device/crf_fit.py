@@ -121,21 +121,25 @@ def fit(runner: Runner, dataset: Dataset, settings: CrfFitSettings) -> CrfFit:
             f"{dataset.spec}: its classes are not the model's, and the CRF is fitted on the model's own errors; "
             "use a dataset of the classes that the model was trained on"
         )
-    grid = [CrfWeights(*values) for values in product(APPEARANCE_WEIGHTS, APPEARANCE_SIDES, APPEARANCE_COLOURS)]
-    silent = replace(grid[0], appearance_weight=0.0, smoothness_weight=0.0)
-    rows = list(_tried(runner, dataset, settings, [silent, *grid]))
-    if len(rows) < 2:
-        raise DataError(f"{dataset.spec}: the model errs on {len(rows)} labeled frame(s), too few to hold some out")
-    table = np.stack(rows)
+    settings_tried = grid()
+    silent = replace(settings_tried[0], appearance_weight=0.0, smoothness_weight=0.0)
+    table = caught_table(runner, dataset, settings, [silent, *settings_tried])
+    if len(table) < 2:
+        raise DataError(f"{dataset.spec}: the model errs on {len(table)} labeled frame(s), too few to hold some out")
     best = int(table[:, 1:].mean(0).argmax())
     return CrfFit(
-        weights=grid[best],
+        weights=settings_tried[best],
         caught=float(table[:, 1 + best].mean()),
         caught_held_out=held_out(table[:, 1:]),
         caught_without=float(table[:, 0].mean()),
-        frames=len(rows),
+        frames=len(table),
         data=dataset.spec,
     )
+
+
+def grid() -> list[CrfWeights]:
+    """What is tried."""
+    return [CrfWeights(*values) for values in product(APPEARANCE_WEIGHTS, APPEARANCE_SIDES, APPEARANCE_COLOURS)]
 
 
 def held_out(table: Values, folds: int = FOLDS) -> float:
@@ -150,15 +154,16 @@ def held_out(table: Values, folds: int = FOLDS) -> float:
     return float(table[np.arange(len(table)), picked].mean())
 
 
-def _tried(runner: Runner, dataset: Dataset, settings: CrfFitSettings, grid: Sequence[CrfWeights]) -> list[Values]:
+def caught_table(runner: Runner, dataset: Dataset, settings: CrfFitSettings, tried: Sequence[CrfWeights]) -> Values:
+    """Share of wrong pixels that each setting catches, (F, S), frames on which the model errs by settings."""
     count = min(settings.frames, len(dataset))
     chosen = [position * len(dataset) // count for position in range(count)]
     rows = []
     for index in track(chosen, "fitting the CRF"):
         regions = _labeled(runner, dataset, index, settings)
         if regions.wrong.any():
-            rows.append(np.array([regions.caught(weights, settings) for weights in grid]))
-    return rows
+            rows.append([regions.caught(weights, settings) for weights in tried])
+    return np.array(rows)
 
 
 def _labeled(runner: Runner, dataset: Dataset, index: int, settings: CrfFitSettings) -> LabeledRegions:

@@ -34,7 +34,7 @@ def rehearsal(strategy: str, runner: Runner, image: NDArray[np.uint8]) -> Callab
     frame = Frame(image, "rehearsal", 0, None, "benchmark")
 
     def score(outputs: Mapping[str, NDArray[Any]]) -> None:
-        verdict = made.score(FrameView(frame, outputs, runner.info))
+        verdict = made.score(FrameView(frame, outputs, runner.info, infer=runner.infer))
         choose(verdict.labels, verdict.region_values, options.region_share)
 
     return score

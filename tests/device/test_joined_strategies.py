@@ -131,3 +131,12 @@ def test_model_without_prototypes_is_told_how_to_make_them(view: FrameView) -> N
     bare = FrameView(view.frame, view.outputs, replace(view.info, extra={}), 300)
     with pytest.raises(ModelError, match="edgeseg fit-prototypes"):
         build("class-specific", StrategyOptions()).score(bare)
+
+
+def test_a_replaced_model_brings_its_own_weights_and_prototypes(view: FrameView) -> None:
+    for name in ("superpixel-crf", "class-specific"):
+        strategy = build(name, StrategyOptions(region_share=0.3))
+        first = strategy.score(view)
+        other = {"vectors": np.eye(4)[::-1].tolist()}
+        again = strategy.score(_with(view, crf={"weights": SILENT.to_dict()}, prototypes=other))
+        assert again.value > first.value

@@ -11,6 +11,7 @@ from edgeseg.deploy.prototypes import class_prototypes
 from edgeseg.device.strategies.base import FrameScore, StrategyOptions
 from edgeseg.device.strategies.superpixel_crf import SuperpixelCrf
 from edgeseg.device.view import FrameView
+from edgeseg.modelinfo import ModelInfo
 
 
 class ClassSpecific(SuperpixelCrf):
@@ -27,7 +28,7 @@ class ClassSpecific(SuperpixelCrf):
 
     def __init__(self, options: StrategyOptions) -> None:
         super().__init__(options)
-        self._prototypes: NDArray[np.float32] | None = None
+        self._prototypes: tuple[ModelInfo, NDArray[np.float32]] | None = None
 
     def score(self, view: FrameView) -> FrameScore:
         """Scores the frame and the regions within the classes' shares, in nats."""
@@ -44,9 +45,9 @@ class ClassSpecific(SuperpixelCrf):
         return self._scored(table[joined.labels + 1], joined.entropy[chosen], areas[chosen], value)
 
     def _prototypes_of(self, view: FrameView) -> NDArray[np.float32]:
-        if self._prototypes is None:
-            self._prototypes = class_prototypes(view.info, "the model")
-        return self._prototypes
+        if self._prototypes is None or self._prototypes[0] is not view.info:
+            self._prototypes = (view.info, class_prototypes(view.info, "the model"))
+        return self._prototypes[1]
 
 
 def most_similar(features: NDArray[np.float32], prototypes: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -15,6 +15,7 @@ from edgeseg.device.regions import region_values
 from edgeseg.device.strategies.base import FrameScore, StrategyOptions
 from edgeseg.device.view import FrameView
 from edgeseg.errors import ConfigError
+from edgeseg.modelinfo import ModelInfo
 from edgeseg.progress import say
 
 
@@ -51,7 +52,7 @@ class SuperpixelCrf:
         self.options = options
         if options.crf == "pixel":
             self.needs = (*(name for name in self.needs if name != "cell_probs"), "logits")
-        self._weights: CrfWeights | None = None
+        self._weights: tuple[ModelInfo, CrfWeights] | None = None
 
     def score(self, view: FrameView) -> FrameScore:
         """Scores the frame and its regions, in nats."""
@@ -79,12 +80,13 @@ class SuperpixelCrf:
         return FrameScore("frame_crf_entropy", value, "nats", labels, values, "nats" if summed else "nats/px")
 
     def _weights_of(self, view: FrameView) -> CrfWeights:
-        if self._weights is None:
+        # A model may be replaced between two frames.
+        if self._weights is None or self._weights[0] is not view.info:
             fitted = fitted_weights(view.info)
             if fitted is None:
                 say("the model carries no CRF weights, so defaults are taken; fit its own with edgeseg crf fit")
-            self._weights = fitted or CrfWeights()
-        return self._weights
+            self._weights = (view.info, fitted or CrfWeights())
+        return self._weights[1]
 
 
 def _pixelwise(view: FrameView, labels: NDArray[np.int32], weights: CrfWeights) -> NDArray[np.float32]:

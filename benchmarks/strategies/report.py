@@ -1,0 +1,93 @@
+"""Table and plot of what ``run`` and ``time`` measured.
+
+python -m benchmarks.strategies.report
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+from benchmarks.common.markdown import percent, table
+from benchmarks.strategies.run import RESULTS
+from edgeseg.files import write_atomic
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+KEYS = ("caught", "lift", "really_wrong", "of_cap", "ause", "regions", "clicks", "wrong_per_click")
+PIXEL_CRF = "pixel crf, mean"
+
+
+def means(cases: dict[str, Any]) -> dict[str, dict[str, float | None]]:
+    """Means over frames; of the pixel CRF's settings the best alone."""
+    found: dict[str, dict[str, float | None]] = {}
+    for name, rows in cases.items():
+        found[name] = {
+            key: None if rows[0][key] is None else float(np.mean([row[key] for row in rows])) for key in KEYS
+        }
+    pixel = [name for name in found if name.startswith(PIXEL_CRF)]
+    best = max(pixel, key=lambda name: found[name]["caught"] or 0)
+    return {**{n: f for n, f in found.items() if n not in pixel}, PIXEL_CRF: found[best]}
+
+
+def row(name: str, figures: dict[str, float | None], times: dict[str, Any]) -> tuple[str, ...]:
+    """One line of the table."""
+    spent = times.get(name)
+    ms = ("–", "–") if spent is None else (f"{spent['wall_ms_min']:.0f}", f"{spent['processor_ms_min']:.0f}")
+    texts = {key: "–" if value is None else f"{value:.2f}" for key, value in figures.items()}
+    counts = [f"{figures[key]:.0f}" for key in ("regions", "clicks", "wrong_per_click")]
+    shares = [percent(figures[key]) for key in ("really_wrong", "of_cap")]
+    return (name, percent(figures["caught"]), texts["lift"], *shares, texts["ause"], *counts, *ms)
+
+
+def plot(figures: dict[str, dict[str, float | None]]) -> None:
+    """Wrong pixels caught against clicks, one point a strategy."""
+    figure, axes = pyplot.subplots(figsize=(10, 6))
+    for name, means_of in figures.items():
+        if "no mask" in name:
+            continue
+        colour = "tab:blue" if "pixels" in name else "tab:grey" if name == "random" else "tab:orange"
+        place = (means_of["clicks"] or 0.0, 100 * (means_of["caught"] or 0.0))
+        axes.plot(*place, "o", color=colour)
+        axes.annotate(name, place, (5, 3), fontsize=7, textcoords="offset points")
+    axes.set(xlabel="clicks a frame", ylabel="wrong pixels caught, %", xscale="log")
+    axes.set_title("The chosen tenth of a frame: what it catches, and what it costs a labeler")
+    axes.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(RESULTS / "clicks.png", dpi=110)
+
+
+def main() -> None:
+    quality = json.loads((RESULTS / "quality.json").read_text())
+    times = json.loads((RESULTS / "time.json").read_text())
+    figures = means(quality["cases"])
+    columns = (
+        "strategy",
+        "wrong pixels caught, %",
+        "lift",
+        "really wrong, %",
+        "of its cap, %",
+        "AUSE",
+        "regions",
+        "clicks",
+        "wrong pixels a click",
+        "ms",
+        "processor ms",
+    )
+    rows = [row(name, figures[name], times["cases"]) for name in figures]
+    note = times["settings"]["note"]
+    text = (
+        table(columns, rows) + f"\nMeans over {len(quality['frames'])} frames, of which the model gets "
+        f"{percent(float(np.mean(quality['error_rate'])))} % wrong; times: {note}\n"
+    )
+    write_atomic(RESULTS / "table.md", text)
+    plot(figures)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
