@@ -29,7 +29,7 @@ def snapshot(machine: Machine | None = None, sys: Path = SYS) -> dict[str, Any]:
         ``stolen_s`` (seconds that a virtual machine's processors were given to others).
     """
     machine = machine or Machine()
-    frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
+    frequency = _frequency()
     return {
         "cpu_mhz": round(frequency.current, 1) if frequency else None,
         "cpu_max_mhz": round(frequency.max, 1) if frequency and frequency.max else None,
@@ -41,6 +41,14 @@ def snapshot(machine: Machine | None = None, sys: Path = SYS) -> dict[str, Any]:
         "quota_waits": _quota_waits(machine, sys),
         "stolen_s": getattr(psutil.cpu_times(), "steal", None),
     }
+
+
+def _frequency() -> Any:
+    """The cores' mean ``current`` and ``max`` in MHz; some small machines do not tell, each in its own way."""
+    try:
+        return psutil.cpu_freq()
+    except (AttributeError, NotImplementedError, OSError):
+        return None
 
 
 def _temperatures() -> dict[str, float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -95,7 +96,8 @@ def machine_name(machine: dict[str, Any]) -> str:
     """A machine in few words."""
     jetson, gpus = machine.get("jetson"), machine.get("gpus") or ()
     if jetson and jetson.get("model"):
-        return f"{jetson['model']} ({jetson.get('power_mode') or 'power mode unknown'})"
+        jetpack = f", JetPack {jetson['jetpack']}" if jetson.get("jetpack") else ""
+        return f"{jetson['model']}{jetpack} ({jetson.get('power_mode') or 'power mode unknown'})"
     cpu = f"{machine['cpu']}, {machine['usable_cores']} cores"
     return ", ".join([cpu, *(gpu["name"] for gpu in gpus)])
 
@@ -137,8 +139,9 @@ def markdown(reports: Sequence[BenchReport], targets: Sequence[str] = ()) -> str
 
     Args:
         reports: What was measured.
-        targets: Names of machines that shall stand in the table whether they were measured or not; one that no
-            report's machine is named like gets a row for each model and precision, "not measured" cell by cell.
+        targets: Names of machines that shall stand in the table whether they were measured or not; one whose words
+            no report's machine has all in its name gets a row for each model and precision, "not measured" cell by
+            cell.
     """
     rows = [{**row, "machine": machine_name(report.machine)} for report in reports for row in report.rows]
     rows += [row for target in targets for row in _absent(target, rows)]
@@ -153,11 +156,16 @@ def markdown(reports: Sequence[BenchReport], targets: Sequence[str] = ()) -> str
 
 
 def _absent(target: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    if any(target.lower() in row["machine"].lower() for row in rows):
+    words = set(_words(target))
+    if any(words <= set(_words(row["machine"])) for row in rows):
         return []
     kinds = dict.fromkeys((Path(row["model"]).stem.split(".")[0], row["precision"]) for row in rows)
     why = f"nothing was run on {target}"
     return [{**unmeasured_row(name, None, why, precision), "machine": target} for name, precision in kinds]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 def _named(row: dict[str, Any]) -> str:

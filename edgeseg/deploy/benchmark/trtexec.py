@@ -16,6 +16,9 @@ from edgeseg.files import digest_file
 from edgeseg.modelinfo import METADATA_KEY, ModelInfo
 
 NOT_BY_TRTEXEC = "trtexec does not measure it"
+JETSON_CAPABILITIES = ("5.3", "6.2", "7.2", "8.7", "11.0")
+JETPACK = {"8.4.": "5", "8.5.": "5", "8.6.": "6", "10.3.": "6"}
+"""Beginning of TensorRT's version → the JetPack that brings it to a Jetson."""
 _HEAD = re.compile(r"&&&& RUNNING TensorRT\.trtexec \[TensorRT v(\d+)\]")
 _VERSION = re.compile(r"\] TensorRT version: (\d+(?:\.\d+)+)")
 _PAIR = re.compile(r"([a-z][a-z()0-9%]*) = (-?[\d.]+(?:e-?\d+)?) ms")
@@ -228,10 +231,8 @@ def _told_twice(found: TrtexecLog) -> list[str]:
 
 def _machine(found: TrtexecLog, mode: str | None) -> dict[str, Any]:
     gpu = {"name": found.device or "unknown GPU", "compute_capability": found.compute_capability}
-    jetson = {"model": f"Jetson {found.device}", "power_mode": mode} if _is_jetson(found) else None
+    jetpack = next((pack for start, pack in JETPACK.items() if (found.tensorrt or "").startswith(start)), None)
+    known_jetson = {"model": f"Jetson {found.device}", "jetpack": jetpack, "power_mode": mode}
+    jetson = known_jetson if found.compute_capability in JETSON_CAPABILITIES else None
     known = {"cpu": None, "usable_cores": None, "cpu_limit": None, "memory_mb": None, "os": None, "virtual": False}
     return {**known, "packages": {"tensorrt": found.tensorrt}, "gpus": [gpu], "jetson": jetson}
-
-
-def _is_jetson(found: TrtexecLog) -> bool:
-    return found.compute_capability in ("5.3", "6.2", "7.2", "8.7", "11.0")

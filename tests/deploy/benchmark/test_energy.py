@@ -286,6 +286,16 @@ def test_state_of_a_throttled_machine_in_a_container(tmp_path):
     assert (state["power_mode"], state["clocks_locked"]) == (None, None)
 
 
+@pytest.mark.parametrize("error", [NotImplementedError("no file"), FileNotFoundError(2, "no file")])
+def test_a_processor_that_does_not_tell_its_clock(tmp_path, monkeypatch, error):
+    def refuses():
+        raise error
+
+    monkeypatch.setattr("edgeseg.deploy.benchmark.conditions.psutil.cpu_freq", refuses)
+    state = snapshot(Asked(), tmp_path)
+    assert (state["cpu_mhz"], state["cpu_max_mhz"]) == (None, None)
+
+
 def test_state_of_a_jetson(tmp_path):
     clocks = "cpu0: Online=1 MinFreq=1 MaxFreq=2 CurrentFreq=1\nGPU MinFreq=9 MaxFreq=9 CurrentFreq=9"
     commands = {("nvpmodel", "-q"): "NV Power Mode: MAXN\n0\n", ("jetson_clocks", "--show"): clocks}

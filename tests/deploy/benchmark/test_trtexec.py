@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgeseg.deploy.benchmark.compare import compare
+from edgeseg.deploy.benchmark.report import markdown
 from edgeseg.deploy.benchmark.trtexec import parse_trtexec, report_of_log
 from edgeseg.errors import DataError, ModelError
 from edgeseg.files import digest_file
@@ -122,9 +123,12 @@ def test_report_says_what_it_knows_and_why_it_does_not_know_the_rest(log, tmp_pa
     assert (row["throughput_fps"], row["pipelined_fps"]) == (None, 125.5)
     assert {"throughput_fps", "miou", "scoring_ms", "peak_memory_mb"} <= row["not_measured"].keys()
     assert "latency_ms" not in row["not_measured"]
-    assert report.machine["jetson"] == {"model": "Jetson Orin", "power_mode": "MAXN"}
+    assert report.machine["jetson"] == {"model": "Jetson Orin", "jetpack": "5", "power_mode": "MAXN"}
     assert any("queues one frame ahead" in text for text in row["warnings"])
-    assert "Jetson Orin (MAXN)" in report.markdown()
+    assert "Jetson Orin, JetPack 5 (MAXN)" in report.markdown()
+    text = markdown([report], ("Jetson Orin, JetPack 5", "Jetson Orin, JetPack 6"))
+    assert "nothing was run on Jetson Orin, JetPack 6" in text
+    assert "nothing was run on Jetson Orin, JetPack 5" not in text
 
 
 def test_transfers_that_were_left_out_are_told(log):
