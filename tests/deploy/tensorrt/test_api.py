@@ -139,6 +139,26 @@ def test_every_attribute_on_a_versions_path_is_there(lists, sources):
     assert missing(lists, sources) == []
 
 
+# What TensorRT 8.6 added to the classes on these paths (release/8.5's sources have none of it; 8.5 has no list here).
+NEW_IN_8_6 = {
+    ("BuilderFlag", "VERSION_COMPATIBLE"),
+    ("BuilderFlag", "EXCLUDE_LEAN_RUNTIME"),
+    ("BuilderFlag", "FP8"),
+    ("IBuilderConfig", "builder_optimization_level"),
+    ("IBuilderConfig", "hardware_compatibility_level"),
+    ("IBuilderConfig", "max_aux_streams"),
+    ("IBuilderConfig", "plugins_to_serialize"),
+    ("Runtime", "engine_host_code_allowed"),
+    ("Runtime", "load_runtime"),
+    ("Module", "HardwareCompatibilityLevel"),
+}
+
+
+def test_nothing_that_8_6_added_is_touched_so_that_8_5_has_it_all(tensorrt_lists, sources):
+    lists = json.loads((tensorrt_lists / "8.6.1.json").read_text())
+    assert touched(sources, features_of(lists)) & NEW_IN_8_6 == set()
+
+
 def test_the_paths_are_the_versions_own(lists, sources):
     found, old = touched(sources, features_of(lists)), lists["v"].startswith("8")
     assert {
