@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from statistics import median
+
+import numpy as np
 
 PARTS = ("decode", "network", "scoring", "spool", "total")
 REMEMBERED = 10_000
@@ -17,7 +17,9 @@ class Timing:
     """Durations by part of the work."""
 
     def __init__(self) -> None:
-        self._ms: dict[str, deque[float]] = {part: deque(maxlen=REMEMBERED) for part in PARTS}
+        # Of full length from the start: what fills up over hours looks like a leak.
+        self._ms = {part: np.zeros(REMEMBERED) for part in PARTS}
+        self._count = dict.fromkeys(PARTS, 0)
 
     @contextmanager
     def measure(self, part: str) -> Iterator[None]:
@@ -28,12 +30,15 @@ class Timing:
 
     def add(self, part: str, nanoseconds: int) -> None:
         """Adds one duration."""
-        self._ms[part].append(nanoseconds / 1e6)
+        self._ms[part][self._count[part] % REMEMBERED] = nanoseconds / 1e6
+        self._count[part] += 1
 
     def last_ms(self, part: str) -> float | None:
         """The latest duration of a part."""
-        return self._ms[part][-1] if self._ms[part] else None
+        count = self._count[part]
+        return float(self._ms[part][(count - 1) % REMEMBERED]) if count else None
 
     def medians_ms(self) -> dict[str, float | None]:
         """Median by part in milliseconds; None where nothing was measured."""
-        return {part: round(median(values), 3) if values else None for part, values in self._ms.items()}
+        known = {part: self._ms[part][: self._count[part]] for part in PARTS}
+        return {part: round(float(np.median(values)), 3) if values.size else None for part, values in known.items()}

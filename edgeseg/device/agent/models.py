@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.deploy.runners.base import Runner
+from edgeseg.device.agent.watched import WatchedFile
 from edgeseg.errors import ConfigError, EdgesegError, ModelError
 from edgeseg.files import digest_file
 from edgeseg.progress import say, warn
 
-LOOKS_EVERY_S = 1.0
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -70,36 +69,6 @@ def _digests(text: str) -> list[str]:
     if bad:
         raise ConfigError(f"{text}: {bad[0][:80]!r} is no SHA-256 of 64 hexadecimal digits")
     return found
-
-
-class WatchedFile:
-    """Says when a file has been replaced or rewritten, once it has kept still for one look."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._taken = self._last = self._state()
-        self._next_look_s = time.monotonic() + LOOKS_EVERY_S
-
-    def has_changed(self) -> bool:
-        """Whether it is another file than at the start, or than when this was last True."""
-        now = time.monotonic()
-        if now < self._next_look_s:
-            return False
-        self._next_look_s = now + LOOKS_EVERY_S
-        state, before = self._state(), self._last
-        self._last = state
-        # A file that is still being copied changes from look to look.
-        if state is None or state == self._taken or state != before:
-            return False
-        self._taken = state
-        return True
-
-    def _state(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class ModelSlot:

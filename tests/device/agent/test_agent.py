@@ -19,7 +19,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgeseg.device.agent import models
+from edgeseg.device.agent import watched
 from edgeseg.device.agent.agent import AgentSettings
 from edgeseg.device.agent.health import HealthSettings
 from edgeseg.device.agent.intake import IntakeSettings
@@ -103,7 +103,7 @@ def test_model_is_swapped_between_two_frames(
     drive: Path, run: Callable[..., ScoreReport], make_runner: Callable[..., Any], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(models, "LOOKS_EVERY_S", 0.0)
+    monkeypatch.setattr(watched, "LOOKS_EVERY_S", 0.0)
     path = tmp_path / "model.onnx"
     path.write_bytes(b"1")
     pace = threading.Event()

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeseg.device.agent import models
-from edgeseg.device.agent.models import AllowedModels, ModelSlot, WatchedFile
+from edgeseg.device.agent import watched
+from edgeseg.device.agent.models import AllowedModels, ModelSlot
+from edgeseg.device.agent.watched import WatchedFile
 from edgeseg.errors import ConfigError, ModelError
 
 IMAGE = np.zeros((60, 80, 3), np.uint8)
@@ -20,7 +21,7 @@ IMAGE = np.zeros((60, 80, 3), np.uint8)
 
 @pytest.fixture(autouse=True)
 def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "LOOKS_EVERY_S", 0.0)
+    monkeypatch.setattr(watched, "LOOKS_EVERY_S", 0.0)
 
 
 @pytest.fixture
@@ -107,14 +108,14 @@ def test_new_model_is_checked_and_tried_before_it_runs(slot: ModelSlot, path: Pa
 
 
 def test_file_that_is_still_being_written_is_left_alone(path: Path) -> None:
-    watched = WatchedFile(path)
+    looked_at = WatchedFile(path)
     for size in range(1, 6):
         path.write_bytes(b"x" * size)
-        assert not watched.has_changed()
-    assert watched.has_changed()
-    assert not watched.has_changed()
+        assert not looked_at.has_changed()
+    assert looked_at.has_changed()
+    assert not looked_at.has_changed()
     path.unlink()
-    assert not watched.has_changed() and not watched.has_changed()
+    assert not looked_at.has_changed() and not looked_at.has_changed()
 
 
 def test_model_on_the_list_may_run_and_no_other(path: Path, tmp_path: Path) -> None:
