@@ -146,6 +146,8 @@ class Record(_Part):
             records that were made before there was one.
         regions: Most uncertain first.
         blurred: Classes whose regions were blurred before anything was written, as ``--blur`` names them.
+        form: How much of the frame was kept: all of it (``full``), its regions with context, black elsewhere
+            (``crops``), or the maps without the image (``map``).
         blobs: The files, each kind at most once.
     """
 
@@ -169,6 +171,7 @@ class Record(_Part):
     image_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
     regions: Annotated[tuple[Region, ...], Field(max_length=20_000)]
     blurred: Annotated[tuple[Name, ...], Field(max_length=256)] = ()
+    form: Literal["full", "crops", "map"] = "full"
     blobs: Annotated[tuple[Blob, ...], Field(min_length=1, max_length=16)]
 
     @model_validator(mode="after")
@@ -176,8 +179,8 @@ class Record(_Part):
         if any(region.rle.size != (self.image.height, self.image.width) for region in self.regions):
             raise ValueError("the RLE of one of its regions is of another size than the image")
         kinds = [blob.kind for blob in self.blobs]
-        if len(set(kinds)) != len(kinds) or "image" not in kinds:
-            raise ValueError(f"blobs must hold the image and no kind twice, got {kinds}")
+        if len(set(kinds)) != len(kinds) or ("image" in kinds) == (self.form == "map"):
+            raise ValueError(f"blobs must hold the image, unless the form is map, and no kind twice, got {kinds}")
         return self
 
     def to_json(self) -> str:

@@ -35,7 +35,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Search the settings of a training on labels."""
-    options = _options("train", network, data, val, trials)
+    options = {"method": "train", "base.network": network, "base.data": data, "base.val": val, "trials": trials}
     _sweep(config, overrides, options, out, resume, as_json)
 
 
@@ -53,12 +53,8 @@ def distill(
     as_json: Json = False,
 ) -> None:
     """Search the settings of a distillation, such as student_temperature and kl_weight."""
-    options = _options("distill", network, data, val, trials) | {"base.cache": cache and str(cache)}
-    _sweep(config, overrides, options, out, resume, as_json)
-
-
-def _options(method: str, network: str, data: str | None, val: str | None, trials: int | None) -> dict[str, Any]:
-    return {"method": method, "base.network": network, "base.data": data, "base.val": val, "trials": trials}
+    options = {"method": "distill", "base.network": network, "base.data": data, "base.val": val, "trials": trials}
+    _sweep(config, overrides, {**options, "base.cache": cache and str(cache)}, out, resume, as_json)
 
 
 def _sweep(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +25,14 @@ class Drop(str, Enum):
 
     oldest = "oldest"
     newest = "newest"
+
+
+class Form(str, Enum):
+    """How much of a frame is kept."""
+
+    full = "full"
+    crops = "crops"
+    map = "map"
 
 
 SpoolPath = Annotated[Path, typer.Argument(metavar="DIR")]
@@ -64,13 +72,36 @@ def score(
         typer.Option("--ignore-mask", metavar="FILE", help="Image of the camera's size, not 0 where nothing counts."),
     ] = None,
     budget_frames: Annotated[
-        int | None, typer.Option("--budget-frames", help="Keep at most N frames of this run.")
+        str | None,
+        typer.Option("--budget-frames", help="N: the best N of this run; or at an even pace, such as 200/h."),
+    ] = None,
+    budget_bytes: Annotated[
+        str | None, typer.Option("--budget-bytes", metavar="N/TIME", help="Such as 500MB/day.")
+    ] = None,
+    budget_regions: Annotated[
+        str | None, typer.Option("--budget-regions", metavar="N/TIME", help="Such as 5000/day.")
+    ] = None,
+    form: Annotated[
+        list[Form] | None, typer.Option("--form", help="Forms a frame may be kept in; repeatable, the best is taken.")
+    ] = None,
+    trigger: Annotated[
+        list[str] | None,
+        typer.Option("--trigger", help="file:PATH, signal:USR1 or package.module:Class asks for frames; repeatable."),
+    ] = None,
+    pre_roll: Annotated[float | None, typer.Option("--pre-roll", help="Seconds kept before a trigger.")] = None,
+    post_roll: Annotated[float | None, typer.Option("--post-roll", help="Seconds kept after a trigger.")] = None,
+    spool_quota: Annotated[
+        str | None, typer.Option("--spool-quota", metavar="BYTES", help="Most that the spool takes, such as 20GB.")
+    ] = None,
+    min_free: Annotated[
+        str | None, typer.Option("--min-free", metavar="BYTES", help="What stays free on its disk, such as 2GB.")
     ] = None,
     every: Annotated[int, typer.Option("--every", help="Take every N-th frame.")] = 1,
     rotation: Annotated[int, typer.Option("--rotation", help="Degrees clockwise that set the frames upright.")] = 0,
     channel_order: Annotated[
         ChannelOrder, typer.Option("--channel-order", help="As the source delivers.")
     ] = ChannelOrder.rgb,
+    trace: Annotated[Path | None, typer.Option("--trace", help="File for edgeseg policy replay.")] = None,
     ranking: Annotated[
         Path | None, typer.Option("--ranking", help="File for all frames by score, as JSON lines.")
     ] = None,
@@ -108,7 +139,7 @@ def score(
     from edgeseg.deploy.runners import Runner, open_runner
     from edgeseg.device import score as scoring
     from edgeseg.device.agent.models import AllowedModels, ModelSlot
-    from edgeseg.device.spool import Spool
+    from edgeseg.device.spool import Spool, SpoolLimits
     from edgeseg.frames import open_source
 
     options = {
@@ -116,7 +147,12 @@ def score(
         "regions": regions,
         "committee": committee or None,
         "ignore_mask": ignore_mask,
-        "budget_frames": budget_frames,
+        **_budgets(budget_frames, budget_bytes, budget_regions),
+        "policy.forms": [one.value for one in form] if form else None,
+        "policy.triggers": trigger or None,
+        "policy.pre_roll_s": pre_roll,
+        "policy.post_roll_s": post_roll,
+        "trace": trace,
         "vehicle": vehicle,
         "drive": drive,
         "ranking": ranking,
@@ -143,6 +179,7 @@ def score(
         skip_broken=True,
         reconnect=settings.agent.intake.reconnect,
     )
+    limits = SpoolLimits(_bytes(spool_quota, "--spool-quota"), _bytes(min_free, "--min-free"))
     allowed = AllowedModels.parse(settings.agent.allow_models)
     for path in settings.committee:
         allowed.check(path)
@@ -151,12 +188,25 @@ def score(
         allowed.check(path)
         return open_runner(path, backend)
 
-    with closing(ModelSlot(model, opened)) as slot, Spool(spool) as items:
+    with closing(ModelSlot(model, opened)) as slot, Spool(spool, limits) as items:
         report = scoring.score(settings, frames, slot, items)
     if as_json:
         print_json(report.to_dict())
     else:
         print_table(("key", "value"), list(report.to_dict().items()))
+
+
+def _budgets(frames: str | None, size: str | None, regions: str | None) -> dict[str, Any]:
+    """Settings of the budgets; a plain number of frames is of one run."""
+    if frames is not None and frames.isdecimal():
+        return {"budget_frames": int(frames), "policy.bytes": size, "policy.regions": regions}
+    return {"policy.frames": frames, "policy.bytes": size, "policy.regions": regions}
+
+
+def _bytes(text: str | None, option: str) -> int | None:
+    from edgeseg.device.policy.budgets import parse_amount
+
+    return None if text is None else int(parse_amount(text, option))
 
 
 @spool_app.command("list")

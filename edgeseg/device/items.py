@@ -6,12 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.device.crops import blank_outside
 from edgeseg.device.regions import Outline, areas, majority_class, outlines
+from edgeseg.device.spool.contents import VALUE
 from edgeseg.device.strategies import FrameScore
 from edgeseg.device.view import FrameView
 from edgeseg.errors import DataError
@@ -50,6 +53,24 @@ class Provenance:
     blurred: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a policy says of a frame that it keeps.
+
+    Attributes:
+        form: How much of it.
+        worth: What it is worth to the spool; None where its score says that.
+        reason: Why, where something outside asked for it; 40 characters at most.
+    """
+
+    form: Literal["full", "crops", "map"] = "full"
+    worth: float | None = None
+    reason: str = ""
+
+
+AS_IT_IS = Kept()
+
+
 def item_id(frame: Frame, model_digest: str) -> str:
     """SHA-256 over the frame's id, its size and pixels, and the model's digest, 64 hexadecimal digits.
 
@@ -62,23 +83,31 @@ def item_id(frame: Frame, model_digest: str) -> str:
     return sha.hexdigest()
 
 
-def encode_blobs(view: FrameView, image: NDArray[np.uint8]) -> dict[str, bytes]:
+def encode_blobs(
+    view: FrameView, image: NDArray[np.uint8] | None, mask: NDArray[np.bool_] | None = None
+) -> dict[str, bytes]:
     """The item's files by kind: image, class map and, where the model gives it, entropy map, in camera pixels.
 
     Args:
         view: The frame and what the model said of it.
-        image: (H, W, 3) uint8 RGB, the frame as it may be shown.
+        image: (H, W, 3) uint8 RGB, the frame as it may be shown; None to leave it out.
+        mask: (H, W) bool, outside of which image and entropy are 0; None for nowhere.
     """
-    blobs = {"image": _png(image[:, :, ::-1], view.frame)}
+    blobs = {} if image is None else {"image": _png(_within(image[:, :, ::-1], mask), view.frame)}
     if "entropy" in view.outputs:
-        blobs["entropy"] = _png(view.entropy, view.frame)
+        blobs["entropy"] = _png(_within(view.entropy, mask), view.frame)
     if "class_map" in view.outputs:
         blobs["classes"] = _png(view.class_map, view.frame)
     return blobs
 
 
 def describe(
-    view: FrameView, score: FrameScore, chosen: NDArray[np.intp], blobs: Mapping[str, bytes], provenance: Provenance
+    view: FrameView,
+    score: FrameScore,
+    chosen: NDArray[np.intp],
+    blobs: Mapping[str, bytes],
+    provenance: Provenance,
+    kept: Kept = AS_IT_IS,
 ) -> Record:
     """Makes the record of a scored frame.
 
@@ -88,18 +117,25 @@ def describe(
         chosen: Ids of the regions worth a label, (K,), most uncertain first.
         blobs: The item's files by kind.
         provenance: Where it comes from.
+        kept: What a policy says of it.
 
     Raises:
         DataError: A field is out of the record's bounds, such as a score that is not finite.
     """
     with within_bounds(f"frame {view.frame.id}"):
-        return _record(view, score, chosen, blobs, provenance)
+        return _record(view, score, chosen, blobs, provenance, kept)
 
 
 def _record(
-    view: FrameView, score: FrameScore, chosen: NDArray[np.intp], blobs: Mapping[str, bytes], provenance: Provenance
+    view: FrameView,
+    score: FrameScore,
+    chosen: NDArray[np.intp],
+    blobs: Mapping[str, bytes],
+    provenance: Provenance,
+    kept: Kept,
 ) -> Record:
     frame = view.frame
+    worth = () if kept.worth is None else (Score(name=VALUE, value=kept.worth, unit=kept.reason),)
     height, width = frame.image.shape[:2]
     captured_at, clock = _capture_time(frame, provenance.clock)
     return Record(
@@ -117,11 +153,12 @@ def _record(
         policy=provenance.policy,
         policy_version=provenance.policy_version,
         strategy=provenance.strategy,
-        scores=(Score(name=score.name, value=score.value, unit=score.unit),),
+        scores=(Score(name=score.name, value=score.value, unit=score.unit), *worth),
         image=ImageSize(height=height, width=width),
         image_hash=difference_hash(frame.image),
         regions=_regions(view, score, chosen),
         blurred=provenance.blurred,
+        form=kept.form,
         blobs=tuple(_blob(kind, content) for kind, content in blobs.items()),
     )
 
@@ -163,6 +200,10 @@ def _capture_time(frame: Frame, clock: ClockState) -> tuple[datetime | None, Clo
         return None, "unknown"
     moment = datetime.fromtimestamp(frame.wall_time_s, timezone.utc)
     return moment, clock if moment.year >= WRITTEN_IN else "unset"
+
+
+def _within(image: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+    return image if mask is None else blank_outside(image, mask)
 
 
 def _png(image: NDArray[np.uint8], frame: Frame) -> bytes:

@@ -21,9 +21,15 @@ from edgeseg.device.agent.agent import Agent, AgentSettings
 from edgeseg.device.agent.models import ModelSlot
 from edgeseg.device.agent.status import FrameReport
 from edgeseg.device.agent.surroundings import Surroundings, parse_place
-from edgeseg.device.items import Provenance, describe, encode_blobs
+from edgeseg.device.crops import crop_mask
+from edgeseg.device.items import Kept, Provenance, describe, encode_blobs
 from edgeseg.device.keeping import POLICY_VERSION, Keeper
 from edgeseg.device.partition import RegionKind
+from edgeseg.device.policy.candidate import Candidate
+from edgeseg.device.policy.keeper import MakeItem, Seen, StreamKeeper
+from edgeseg.device.policy.observe import Observer
+from edgeseg.device.policy.settings import PolicySettings
+from edgeseg.device.policy.trace import TraceWriter
 from edgeseg.device.regions import RegionScore, choose
 from edgeseg.device.spool import Spool
 from edgeseg.device.stopping import stop_on_signals
@@ -31,11 +37,11 @@ from edgeseg.device.strategies import CrfKind, FrameScore, Strategy, StrategyOpt
 from edgeseg.device.superpixels import SUPERPIXEL_PX
 from edgeseg.device.timing import Timing
 from edgeseg.device.view import FrameView
-from edgeseg.errors import ConfigError, DataError, OutputError
+from edgeseg.errors import ConfigError, DataError, OutputError, SpoolFull
 from edgeseg.files import write_atomic
 from edgeseg.frames import Frame, FrameSource
 from edgeseg.images import read_label
-from edgeseg.records import LABEL_PATTERN
+from edgeseg.records import LABEL_PATTERN, Record
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class ScoreSettings:
         seed: Of the random strategy.
         ranking: File for the list of all frames by score (JSON lines), None for none. The list is
             held in memory until the run ends.
+        trace: File for all frames as a policy sees them, for ``edgeseg policy replay``; None for none.
+        policy: What is kept under budgets in a time; without a budget there, ``budget_frames`` decides.
         agent: How it runs as a service.
     """
 
@@ -74,6 +82,8 @@ class ScoreSettings:
     drive: str = "unknown"
     seed: int = 0
     ranking: Path | None = None
+    trace: Path | None = None
+    policy: PolicySettings = field(default_factory=PolicySettings)
     agent: AgentSettings = field(default_factory=AgentSettings)
 
     __pydantic_config__: ClassVar = STRICT
@@ -81,6 +91,8 @@ class ScoreSettings:
     def __post_init__(self) -> None:
         if self.budget_frames is not None and self.budget_frames < 1:
             raise ConfigError(f"budget_frames must be 1 or more, got {self.budget_frames}; leave it out to keep all")
+        if self.budget_frames is not None and self.policy.chooses:
+            raise ConfigError("budget_frames is of one run; with a policy's budget or trigger leave it out")
         if self.superpixel_px < 16:
             raise ConfigError(f"superpixel_px must be at least 16, got {self.superpixel_px}")
         self.strategy_options()
@@ -114,6 +126,7 @@ class ScoreReport:
         frames: Frames decoded.
         kept: Of these, how many are in the spool at the end; ``known`` of them had been there before.
         dropped: The others.
+        refused: Of the dropped, those that were to be kept but found no room in the spool.
         late: Of the dropped, those that were not scored since the agent was busy.
         unfit: Of the dropped, those that were not scored since they were black, frozen or of a wrong size.
         unreadable: Images that could not be decoded and were skipped.
@@ -132,6 +145,7 @@ class ScoreReport:
     kept: int
     known: int
     dropped: int
+    refused: int
     late: int
     unfit: int
     unreadable: int
@@ -166,9 +180,10 @@ def score(settings: ScoreSettings, source: FrameSource, model: Runner | ModelSlo
         agent = Agent(settings.agent, settings.given, model, spool, settings.strategy)
         agent.require((lambda runner: _require_outputs(runner, strategy, settings.strategy),))
         run = _Run(settings, strategy, agent, spool)
-        with stop_on_signals() as stop, agent:
+        with stop_on_signals() as stop, agent, run:
             for frame, start in run.timed(agent.frames(source, lambda: stop.requested)):
                 run.take(frame, start)
+            run.finish()
     agent.require_some()
     run.write_ranking()
     return run.report(source.skipped, stop.requested)
@@ -201,6 +216,21 @@ class _Run:
         self.timing = Timing()
         self.ranked: list[_Ranked] = []
         self.displaced: set[str] = set()
+        self.refused = 0
+        self.trace = TraceWriter(settings.trace) if settings.trace is not None else None
+        self.observer = Observer(settings.policy.forms, settings.policy.frame_rate_hz)
+        stream = f"{settings.strategy} {agent.runner.digest}"
+        chooses = settings.policy.chooses
+        self.stream = StreamKeeper(settings.policy, spool, stream, settings.seed) if chooses else None
+
+    def __enter__(self) -> _Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.stream is not None:
+            self.stream.close()
+        if self.trace is not None:
+            self.trace.close()
 
     def timed(self, frames: Iterator[Frame]) -> Iterator[tuple[Frame, int]]:
         """Yields each frame with the time at which its decoding began."""
@@ -226,10 +256,54 @@ class _Run:
         with self.timing.measure("scoring"):
             verdict = self._verdict(view)
             chosen = choose(verdict.labels, verdict.region_values, self.settings.region_share)
-            wanted = self.keeper.wants(verdict.value)
-        item = self._keep(view, verdict, chosen) if wanted else None
+            candidate = self._candidate(view, verdict, chosen)
+            wanted = self.stream is None and self.keeper.wants(verdict.value)
+        if self.stream is not None and candidate is not None:
+            item = self._offer(self.stream, Seen(candidate, self._maker(view, verdict, chosen)))
+        else:
+            item = self._keep(view, verdict, chosen) if wanted else None
         self._rank(frame, verdict.value, item)
         return verdict.value, item
+
+    def finish(self) -> None:
+        """Decides on frames that wait for a decision, when the source has ended."""
+        if self.stream is not None:
+            self.stream.finish()
+
+    def _candidate(self, view: FrameView, verdict: FrameScore, chosen: NDArray[np.intp]) -> Candidate | None:
+        if self.stream is None and self.trace is None:
+            return None
+        candidate = self.observer.observe(view, verdict, chosen).candidate
+        if self.trace is not None:
+            self.trace.add(candidate)
+        return candidate
+
+    def _maker(self, view: FrameView, verdict: FrameScore, chosen: NDArray[np.intp]) -> MakeItem:
+        """What encodes a frame once it is to be kept, maybe some frames later."""
+        provenance = self._provenance(view.frame)
+
+        def make(kept: Kept) -> tuple[Record, dict[str, bytes]]:
+            image = None if kept.form == "map" else self.agent.shown(view)
+            mask = crop_mask(verdict.labels, chosen) if kept.form == "crops" else None
+            blobs = encode_blobs(view, image, mask)
+            if kept.form == "full":
+                self.observer.learn(blobs, verdict.labels.size)
+            return describe(view, verdict, chosen, blobs, provenance, kept), blobs
+
+        return make
+
+    def _offer(self, stream: StreamKeeper, seen: Seen) -> str | None:
+        """The item that came in by this frame, which may be an earlier frame's; None where none did."""
+        start = time.perf_counter_ns()
+        try:
+            came = stream.offer(seen)
+        except OutputError as error:
+            raise OutputError(
+                f"{error}; the {stream.kept} frames kept before {seen.candidate.frame} are whole"
+            ) from None
+        if came:
+            self.timing.add("spool", time.perf_counter_ns() - start)
+        return came[-1] if came else None
 
     def _view(self, frame: Frame) -> FrameView:
         runner = self.agent.runner
@@ -258,12 +332,15 @@ class _Run:
             )
         return verdict
 
-    def _keep(self, view: FrameView, verdict: FrameScore, chosen: NDArray[np.intp]) -> str:
+    def _keep(self, view: FrameView, verdict: FrameScore, chosen: NDArray[np.intp]) -> str | None:
         with self.timing.measure("spool"):
             blobs = encode_blobs(view, self.agent.shown(view))
             record = describe(view, verdict, chosen, blobs, self._provenance(view.frame))
             try:
                 displaced = self.keeper.keep(record, blobs)
+            except SpoolFull:
+                self.refused += 1
+                return None
             except OutputError as error:
                 safe = f"the {self.keeper.kept} frames kept before {view.frame.id} are whole"
                 raise OutputError(f"{error}; {safe}") from None
@@ -277,8 +354,8 @@ class _Run:
             vehicle=around.vehicle,
             drive=around.drive,
             model_digest=self.agent.runner.digest,
-            policy=self.keeper.policy,
-            policy_version=POLICY_VERSION,
+            policy=self.stream.policy if self.stream else self.keeper.policy,
+            policy_version=self.stream.version if self.stream else POLICY_VERSION,
             strategy=self.settings.strategy,
             place=around.place,
             clock=around.clock,
@@ -296,17 +373,22 @@ class _Run:
             write_atomic(self.settings.ranking, "".join(json.dumps(self._line(row)) + "\n" for row in rows))
 
     def _line(self, row: _Ranked) -> dict[str, Any]:
-        kept = row.item_id is not None and row.item_id not in self.displaced
-        return {**asdict(row), "item_id": row.item_id if kept else None, "kept": kept}
+        if self.stream is not None:
+            item_id = self.stream.items.get(row.frame)
+        else:
+            item_id = row.item_id if row.item_id not in self.displaced else None
+        return {**asdict(row), "item_id": item_id, "kept": item_id is not None}
 
     def report(self, unreadable: int, interrupted: bool) -> ScoreReport:
         """Sums the run up."""
         status = self.agent.status
+        keeper = self.stream or self.keeper
         return ScoreReport(
             frames=status.frames,
-            kept=self.keeper.kept,
-            known=self.keeper.known,
-            dropped=status.frames - self.keeper.kept,
+            kept=keeper.kept,
+            known=keeper.known,
+            dropped=status.frames - keeper.kept,
+            refused=self.refused + (self.stream.refused if self.stream else 0),
             late=status.late,
             unfit=status.unfit,
             unreadable=unreadable,

@@ -88,7 +88,6 @@ def _plan(
             "class_weights": weighting.identity,
             "flip": settings.flip,
             "remap": json.dumps(table, sort_keys=True),
-            **settings.coding.as_settings(),
         },
     )
 

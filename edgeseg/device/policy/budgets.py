@@ -20,6 +20,7 @@ _UNITS = {
     "gib": 1024.0**3,
 }
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)\s*/\s*(s|min|h|day)", re.IGNORECASE)
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,18 @@ class Budget:
                 "such as 200/h or 500MB/day"
             )
         return cls(float(found[1]) * _UNITS[found[2].lower()], _PERIODS_S[found[3].lower()])
+
+
+def parse_amount(text: str, option: str) -> float:
+    """Reads ``20GB``.
+
+    Raises:
+        ConfigError: The text has another form.
+    """
+    found = _AMOUNT.fullmatch(text.strip())
+    if found is None or found[2].lower() not in _UNITS:
+        raise ConfigError(f"{option} {text!r}: write an amount and a unit, such as 20GB")
+    return float(found[1]) * _UNITS[found[2].lower()]
 
 
 @dataclass(frozen=True)

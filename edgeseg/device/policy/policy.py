@@ -114,6 +114,17 @@ class Policy:
         if item is not None:
             self._make_final(item)
 
+    def withdraw(self, frame: str) -> None:
+        """Takes back a frame that was kept here but found no room in the spool."""
+        item = self._held.named(frame)
+        if item is not None:
+            self._give_up(item)
+
+    def charge(self, candidate: Candidate) -> None:
+        """Pays for a frame that was given up here, but could not be taken out any more."""
+        offer = candidate.offers[0]
+        self._take(HeldItem(candidate, offer.form, 0.0, self._costs(offer)), final=True)
+
     def _worth(self, candidate: Candidate) -> float:
         worth = max(candidate.score, 0.0) * self._rarity.boost(candidate.classes)
         self._rarity.add(candidate.classes)

@@ -28,6 +28,12 @@ class PolicySettings:
         crops_worth, map_worth: Worth of these forms, as a share of the full frame's.
         recall: Whether a kept frame that still waits in the spool may give way to a better one. Without it, as where
             everything is uploaded at once, a choice is final.
+        triggers: What asks for frames from outside, whatever they are worth: ``file:PATH``, ``signal:USR1``, or an
+            adapter ``package.module:Class``.
+        pre_roll_s, post_roll_s: What is kept before and after a frame that was asked for.
+        roll_every_s: Least time between frames of these.
+        roll_bytes: Most that frames waiting to be a pre-roll may take of the memory.
+        frame_rate_hz: Frames a second of a source that does not tell the time.
         memory_s: The stream's sample reaches back about so far.
         sample_size: Candidates in the sample.
     """
@@ -44,6 +50,12 @@ class PolicySettings:
     crops_worth: float = 0.8
     map_worth: float = 0.1
     recall: bool = True
+    triggers: tuple[str, ...] = ()
+    pre_roll_s: float = 0.0
+    post_roll_s: float = 0.0
+    roll_every_s: float = 0.5
+    roll_bytes: int = 64_000_000
+    frame_rate_hz: float = 10.0
     memory_s: float = 4 * 3600.0
     sample_size: int = 1024
 
@@ -53,9 +65,19 @@ class PolicySettings:
         self.budgets()
         if not 0 < self.active_share <= 1:
             raise ConfigError(f"active_share must be above 0 and at most 1, got {self.active_share}")
-        for name, least in (("spacing_s", 0.0), ("duplicates_known", 0), ("rarity", 0.0)):
+        for name, least in (
+            ("spacing_s", 0.0),
+            ("duplicates_known", 0),
+            ("rarity", 0.0),
+            ("pre_roll_s", 0.0),
+            ("post_roll_s", 0.0),
+            ("roll_every_s", 0.0),
+            ("roll_bytes", 0),
+        ):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} must be {least:g} or more, got {getattr(self, name)}")
+        if self.frame_rate_hz <= 0:
+            raise ConfigError(f"frame_rate_hz must be above 0, got {self.frame_rate_hz}")
         if not -1 <= self.duplicate_bits <= 63:
             raise ConfigError(f"duplicate_bits must be -1 (off) to 63, got {self.duplicate_bits}")
         if not self.forms or any(form not in FORMS for form in self.forms):
@@ -76,6 +98,11 @@ class PolicySettings:
         """
         texts = {"frames": self.frames, "bytes": self.bytes, "regions": self.regions}
         return Budgets(**{n: t if t is None else Budget.parse(t, f"budget-{n}") for n, t in texts.items()})
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there is anything to choose by: a budget, or a trigger."""
+        return bool(self.budgets().named() or self.triggers)
 
     def form_worth(self, form: Form) -> float:
         """Worth of a form as a share of the full frame's."""

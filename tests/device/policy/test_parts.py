@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from edgeseg.device.crops import blank_outside, crop_mask
 from edgeseg.device.policy import Budget, Candidate, PolicySettings
 from edgeseg.device.policy.account import Account
-from edgeseg.device.policy.forms import blank_outside, crop_mask
 from edgeseg.device.policy.novelty import KeptHashes, differing_bits
 from edgeseg.device.policy.prices import best_form, prices
 from edgeseg.device.policy.rarity import Rarity

@@ -1,0 +1,162 @@
+"""A policy at work: what it keeps goes into the spool, what it gives up goes out of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeseg.device.items import Kept
+from edgeseg.device.policy.candidate import Candidate
+from edgeseg.device.policy.policy import POLICY_NAME, POLICY_VERSION, Decision, Policy
+from edgeseg.device.policy.roll import Item, Roll
+from edgeseg.device.policy.settings import PolicySettings
+from edgeseg.device.policy.state import PolicyState
+from edgeseg.device.policy.triggers import Trigger, open_triggers
+from edgeseg.device.spool import Spool
+from edgeseg.errors import SpoolFull
+from edgeseg.progress import say
+
+SAVED_EVERY_S = 10.0
+MakeItem = Callable[[Kept], Item]
+"""Encodes a frame, and says what it is: made only for what is kept."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame that waits for its decision."""
+
+    candidate: Candidate
+    make: MakeItem
+
+
+class StreamKeeper:
+    """Spools what a policy keeps.
+
+    Args:
+        settings: The policy.
+        spool: Where frames are kept.
+        stream: What scores depend on, such as model and strategy.
+        seed: Of what the policy draws.
+
+    Attributes:
+        kept: Frames of this run that are in the spool.
+        known: Of these, how many had been there before.
+        refused: Frames that found no room in the spool.
+        items: Item ids by frame, of what is kept.
+
+    Raises:
+        ConfigError: A trigger cannot be opened.
+        OutputError: The spool cannot be written.
+    """
+
+    policy, version = POLICY_NAME, POLICY_VERSION
+
+    def __init__(self, settings: PolicySettings, spool: Spool, stream: str, seed: int = 0) -> None:
+        self._settings = settings
+        self._spool = spool
+        self._policy = Policy(settings, seed)
+        self._triggers: list[Trigger] = open_triggers(settings.triggers)
+        self._roll = Roll(settings.pre_roll_s, settings.roll_every_s, settings.roll_bytes)
+        self._state = PolicyState(Path(spool.path), stream)
+        self._state.restore(self._policy)
+        self._waiting: dict[str, Seen] = {}
+        self._asked_until_s = self._asked_s = float("-inf")
+        self._saved_s = time.monotonic()
+        self._new: set[str] = set()
+        self.refused = 0
+        self.items: dict[str, str] = {}
+
+    @property
+    def kept(self) -> int:
+        """Frames of this run that are in the spool."""
+        return len(self.items)
+
+    @property
+    def known(self) -> int:
+        """Of these, how many had been there before."""
+        return len(set(self.items.values()) - self._new)
+
+    def offer(self, seen: Seen) -> list[str]:
+        """Takes the next frame; ids of the items that thereby came in.
+
+        Raises:
+            OutputError: The spool cannot be written.
+        """
+        reason = next((told for trigger in self._triggers if (told := trigger.poll())), None)
+        time_s = seen.candidate.time_s
+        if reason is not None:
+            return self._keep_asked(seen, reason)
+        if time_s <= self._asked_until_s and time_s >= self._asked_s + self._settings.roll_every_s:
+            self._asked_s = time_s
+            return self._apply([self._policy.keep(seen.candidate, "full")], seen, "post-roll")
+        if self._roll.wants(time_s):
+            self._roll.add(time_s, seen.make(Kept("full", max(seen.candidate.score, 0.0), "pre-roll")))
+        self._waiting[seen.candidate.frame] = seen
+        return self._apply(self._policy.offer(seen.candidate))
+
+    def finish(self) -> list[str]:
+        """Decides on what is left at the end of a drive.
+
+        Raises:
+            OutputError: The spool cannot be written.
+        """
+        came = self._apply(self._policy.finish())
+        self._state.save(self._policy)
+        return came
+
+    def close(self) -> None:
+        """Stops listening to triggers."""
+        for trigger in self._triggers:
+            trigger.close()
+        self._state.close()
+
+    def _keep_asked(self, seen: Seen, reason: str) -> list[str]:
+        say(f"frame {seen.candidate.frame} is asked for: {reason}")
+        self._asked_s = seen.candidate.time_s
+        self._asked_until_s = self._asked_s + self._settings.post_roll_s
+        before = []
+        for record, blobs in self._roll.take():
+            self._policy.settle(record.frame_id)
+            before.append(self._put(record.frame_id, (record, blobs)))
+        came = self._apply([self._policy.keep(seen.candidate, "full")], seen, reason)
+        return [item_id for item_id in before if item_id] + came
+
+    def _apply(self, decisions: list[Decision], asked: Seen | None = None, reason: str = "") -> list[str]:
+        came = []
+        for decision in decisions:
+            frame = decision.candidate.frame
+            seen = asked or self._waiting.pop(frame, None)
+            if decision.form is not None and seen is not None:
+                item_id = self._put(frame, seen.make(Kept(decision.form, decision.worth, reason[:40])))
+                came += [item_id] if item_id else []
+            elif decision.reason == "displaced":
+                self._take_out(decision.candidate)
+        if came and time.monotonic() - self._saved_s > SAVED_EVERY_S:
+            self._state.save(self._policy)
+            self._saved_s = time.monotonic()
+        return came
+
+    def _put(self, frame: str, item: Item) -> str | None:
+        record, blobs = item
+        try:
+            if self._spool.put(record, blobs):
+                self._new.add(record.item_id)
+        except SpoolFull:
+            self.refused += 1
+            self._policy.withdraw(frame)
+            return None
+        self.items[frame] = record.item_id
+        return record.item_id
+
+    def _take_out(self, candidate: Candidate) -> None:
+        item_id = self.items.get(candidate.frame)
+        if item_id is None:
+            return
+        # What an earlier run had spooled, or an upload holds, is not this run's to take out.
+        if item_id in self._new and self._spool.remove(item_id):
+            self._new.discard(item_id)
+            del self.items[candidate.frame]
+        else:
+            self._policy.charge(candidate)

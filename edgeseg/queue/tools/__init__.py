@@ -1,1 +1,0 @@
-"""Labeling tools: tasks out, with the model's prediction as a start, and finished work back."""
