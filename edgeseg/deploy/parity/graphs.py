@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.deploy.metadata import ExportRecord
+from edgeseg.deploy.rounding import with_roundings
 from edgeseg.errors import ModelError, require
 from edgeseg.modelinfo import ModelInfo
 
@@ -27,7 +28,7 @@ _PASSIVE = {
 
 
 class GraphProbe:
-    """An exported graph whose inner tensors can be read, run as it stands: the runtime optimises nothing.
+    """An exported graph whose inner tensors can be read, run as written: nothing fused, every rounding done.
 
     Args:
         model: An ``onnx.ModelProto``.
@@ -36,7 +37,7 @@ class GraphProbe:
     """
 
     def __init__(self, model: Any, info: ModelInfo, outputs: str) -> None:
-        self.model, self.info, self.outputs = model, info, outputs
+        self.model, self.info, self.outputs = with_roundings(model), info, outputs
         self.producers = {name: node for node in model.graph.node for name in node.output if name}
         self.tensors = [
             name for node in model.graph.node if node.op_type not in _PASSIVE for name in node.output if name

@@ -101,8 +101,7 @@ def lower(
 ) -> Lowered:
     """Makes the graph of ``settings.precision`` out of an fp32 one.
 
-    The cost is measured with onnxruntime's optimisations off, so that every rounding written in the
-    graph happens and no other.
+    The cost is measured on the graph as written, so that every rounding in it happens and no other.
 
     Args:
         model: The fp32 ``onnx.ModelProto``.
@@ -204,7 +203,7 @@ class _Measurement:
             path = Path(folder) / "candidate.onnx"
             set_metadata(model, self.info, self.record)
             path.write_bytes(model.SerializeToString())
-            with OnnxRuntimeRunner(path, optimise=False) as runner:
+            with OnnxRuntimeRunner(path, as_written=True) as runner:
                 batches = (runner.infer_batch(np.repeat(frame[None], copies, axis=0)) for frame in frames)
                 firsts = ({name: array[0] for name, array in batch.items()} for batch in batches)
                 # Logits are not kept: C×h×w of every frame would not fit.

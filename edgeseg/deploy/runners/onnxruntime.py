@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.deploy.metadata import Tensor, read_metadata
+from edgeseg.deploy.metadata import EXPORT_KEY, Tensor, read_metadata
+from edgeseg.deploy.rounding import with_roundings
 from edgeseg.deploy.runners.base import missing_model
 from edgeseg.deploy.runners.exported import ExportedRunner
-from edgeseg.deploy.seal import require_sealed
+from edgeseg.deploy.seal import require_sealed, sealed_metadata
 from edgeseg.errors import ConfigError, ModelError, require
+from edgeseg.modelinfo import METADATA_KEY, ModelInfo
 
 
 class OnnxRuntimeRunner(ExportedRunner):
@@ -29,8 +31,9 @@ class OnnxRuntimeRunner(ExportedRunner):
         threads: Threads within one operator, None for the runtime's choice.
         size: None, or the (h, w) that the caller expects.
         profile_prefix: Where the runtime writes a profile of every node when closed, None for none.
-        optimise: Whether the runtime may fuse and reorder operators; without, a lower precision rounds
-            where the graph says so and nowhere else.
+        as_written: Whether a lower precision rounds wherever the graph says so and nowhere else: the runtime
+            may neither fuse operators nor leave out fp16's roundings, as it does otherwise. Slower, and an
+            fp16 graph needs onnx.
 
     Raises:
         ModelError: The file is damaged, its metadata is missing or does not describe its graph, or it was
@@ -47,12 +50,13 @@ class OnnxRuntimeRunner(ExportedRunner):
         threads: int | None = None,
         size: tuple[int, int] | None = None,
         profile_prefix: Path | None = None,
-        optimise: bool = True,
+        as_written: bool = False,
     ) -> None:
         if not path.is_file():
             raise missing_model(path)
         content = path.read_bytes()
-        self._session: Any = _open_session(path, threads, profile_prefix, optimise)
+        source = _as_written(content, path) if as_written else content
+        self._session: Any = _open_session(path, source, threads, profile_prefix, as_written)
         inputs, outputs = _tensors(self._session.get_inputs()), _tensors(self._session.get_outputs())
         self.info, self.export = read_metadata(
             self._session.get_modelmeta().custom_metadata_map, inputs, outputs, str(path)
@@ -103,11 +107,13 @@ class OnnxRuntimeRunner(ExportedRunner):
         return Path(self._session.end_profiling())
 
 
-def _open_session(path: Path, threads: int | None, profile_prefix: Path | None, optimise: bool) -> Any:
+def _open_session(
+    path: Path, content: bytes, threads: int | None, profile_prefix: Path | None, as_written: bool
+) -> Any:
     ort = require("onnxruntime", "cpu")
     options = ort.SessionOptions()
     levels = ort.GraphOptimizationLevel
-    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
+    options.graph_optimization_level = levels.ORT_DISABLE_ALL if as_written else levels.ORT_ENABLE_ALL
     options.log_severity_level = 3
     # Networks that were trained for long hold denormal weights, on which processors are many times slower.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
@@ -117,10 +123,19 @@ def _open_session(path: Path, threads: int | None, profile_prefix: Path | None, 
         options.enable_profiling = True
         options.profile_file_prefix = str(profile_prefix)
     try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base but this one
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"{path}: onnxruntime cannot load it ({reason}); export it again") from None
+
+
+def _as_written(content: bytes, path: Path) -> bytes:
+    """The graph with fp16's roundings spelled out; the same bytes where it has none."""
+    info = ModelInfo.from_json(sealed_metadata(content, str(path)).get(METADATA_KEY), str(path))
+    if "fp16" not in str(info.extra.get(EXPORT_KEY, {}).get("precision")):
+        return content
+    model = require("onnx", "train").load_model_from_string(content)
+    return bytes(with_roundings(model).SerializeToString())
 
 
 def _tensors(arguments: Any) -> tuple[Tensor, ...]:
