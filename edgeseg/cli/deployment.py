@@ -101,20 +101,24 @@ def export(
         str | None,
         typer.Option("--data", metavar="D", help="Frames to compare with the checkpoint; default: drawn ones."),
     ] = None,
-    precision: Annotated[str, typer.Option("--precision", help="fp32, fp16 or int8.")] = "fp32",
+    precision: Annotated[str, typer.Option("--precision", help="fp32, fp16, int8, or int8-fp16.")] = "fp32",
     calibrate: Annotated[
-        str | None, typer.Option("--calibrate", metavar="D", help="int8: frames that give the ranges.")
+        str | None, typer.Option("--calibrate", metavar="D", help="Frames that give int8's ranges and tell the cost.")
     ] = None,
     calibration_frames: Annotated[int, typer.Option("--calibration-frames", help="At most so many of them.")] = 16,
     calibration_method: Annotated[
-        str, typer.Option("--calibration-method", help="percentile or minmax.")
-    ] = "percentile",
+        str, typer.Option("--calibration-method", help="percentile, entropy, minmax, or auto: the best of them.")
+    ] = "auto",
     max_miou_drop: Annotated[
-        float, typer.Option("--max-miou-drop", help="int8: points of mIoU; fewer layers are quantised until it holds.")
-    ] = 0.5,
+        float | None,
+        typer.Option("--max-miou-drop", help="Points of mIoU; fewer layers are lowered until it holds. int8: 0.5."),
+    ] = None,
     min_region_overlap: Annotated[
-        float, typer.Option("--min-region-overlap", help="int8: likewise, of the most uncertain tenth.")
-    ] = 0.9,
+        float | None, typer.Option("--min-region-overlap", help="Likewise, of the most uncertain tenth. int8: 0.9.")
+    ] = None,
+    min_agreement: Annotated[
+        float | None, typer.Option("--min-agreement", help="Likewise, share of equal pixels. fp16: 0.999.")
+    ] = None,
     tensorrt: Annotated[
         bool, typer.Option("--tensorrt", help="Also build an engine for this machine's GPU; a .onnx needs no torch.")
     ] = False,
@@ -153,6 +157,7 @@ def export(
         calibration_method,  # type: ignore[arg-type]
         max_miou_drop,
         min_region_overlap,
+        min_agreement,
     )
     report = exporting.export(
         model,
@@ -196,6 +201,9 @@ def parity(
     max_delta_miou: Annotated[float | None, typer.Option(help="Largest |ΔmIoU|; 0.005 is half a point.")] = None,
     min_rank_correlation: Annotated[float | None, typer.Option(help="Least Spearman's ρ of frame entropies.")] = None,
     min_region_overlap: Annotated[float | None, typer.Option(help="Least overlap of the top 10 % of regions.")] = None,
+    as_run: Annotated[
+        bool, typer.Option("--as-run", help="Run lower precisions as the runtime does, not as their graphs say.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Hold two models against each other on the same frames; exit code 1 where they part, and say where."""
@@ -207,7 +215,7 @@ def parity(
         "rank_correlation": min_rank_correlation,
         "region_overlap": min_region_overlap,
     }
-    report = comparing.parity(a, b, data, {k: v for k, v in given.items() if v is not None}, frames)
+    report = comparing.parity(a, b, data, {k: v for k, v in given.items() if v is not None}, frames, as_run)
     plain = report.to_dict()
     if as_json:
         print_json(plain)

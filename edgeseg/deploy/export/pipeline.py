@@ -20,7 +20,7 @@ from edgeseg.deploy.export.compare import Tolerance, compare
 from edgeseg.deploy.export.trace import FULL_OUTPUT, trace, without_output
 from edgeseg.deploy.lint import MAX_OPSET, lint
 from edgeseg.deploy.metadata import ExportRecord, Outputs
-from edgeseg.deploy.precision import PrecisionSettings
+from edgeseg.deploy.precision import Frames, PrecisionSettings
 from edgeseg.deploy.precision import lower as lower_precision
 from edgeseg.deploy.runners.onnxruntime import OnnxRuntimeRunner
 from edgeseg.deploy.sample_frames import SYNTHETIC, dataset_frames, synthetic_frame
@@ -199,7 +199,8 @@ def _lowered(
     batches: list[NDArray[np.uint8]],
 ) -> tuple[onnx.ModelProto, ExportRecord]:
     """The graph in its lower precision, with what that costs in the record."""
-    lowered = lower_precision(model, info, record, settings.lower, [batch[0] for batch in batches])
+    frames = Frames([batch[0] for batch in batches], None, settings.data or SYNTHETIC)
+    lowered = lower_precision(model, info, record, settings.lower, frames)
     _require_parsable(lowered.model, settings.lower.precision)
     parity = {**record.parity, **lowered.figures}
     return lowered.model, replace(record, precision=settings.lower.precision, parity=parity)

@@ -18,6 +18,7 @@ from edgeseg.deploy.parity.tolerance import RANKED_FRAMES, ParityTolerance, tole
 from edgeseg.deploy.parity.view import frame_says
 from edgeseg.deploy.runners import open_runner
 from edgeseg.deploy.runners.base import Runner
+from edgeseg.deploy.runners.onnxruntime import OnnxRuntimeRunner
 from edgeseg.errors import DataError, ModelError
 from edgeseg.progress import track
 
@@ -42,7 +43,7 @@ class ParityReport:
         frames: Number of frames.
         size: The network's h×w.
         tolerance: The bounds.
-        models: Path, digest and precision of both.
+        models: Path, digest and precision of both, and how each was run: ``as written`` or by its runtime.
         data: The dataset's description.
     """
 
@@ -71,7 +72,12 @@ class ParityReport:
 
 
 def parity(
-    a: Path, b: Path, data: str, bounds: Mapping[str, float] | None = None, frames: int | None = None
+    a: Path,
+    b: Path,
+    data: str,
+    bounds: Mapping[str, float] | None = None,
+    frames: int | None = None,
+    as_run: bool = False,
 ) -> ParityReport:
     """Compares two models on the frames of a dataset.
 
@@ -81,6 +87,7 @@ def parity(
         data: ``LAYOUT:PATH[#SPLIT]``; labels are used where there are any.
         bounds: Field of ``ParityTolerance`` → value, where it shall not be that of the less precise of the two.
         frames: At most so many frames, None for all.
+        as_run: Whether graphs of a lower precision are run as the runtime runs them, and not as written.
 
     Raises:
         ConfigError: A bound is out of range.
@@ -92,7 +99,7 @@ def parity(
     if not count:
         raise DataError(f"{data}: holds no frames to compare on")
     with ExitStack() as stack:
-        first, second = (stack.enter_context(runner) for runner in _open_both(a, b))
+        first, second = (stack.enter_context(runner) for runner in _open_both(a, b, as_run))
         _require_comparable(first, second, a, b)
         tolerance = replace(tolerance_for(precision_of(first), precision_of(second)), **(bounds or {}))
         tally = Tally(first.info.class_map.num_classes)
@@ -109,13 +116,26 @@ def precision_of(runner: Runner) -> str:
     return str(runner.info.extra.get(EXPORT_KEY, {}).get("precision", "fp32"))
 
 
-def _open_both(a: Path, b: Path) -> tuple[Runner, Runner]:
+def _run(runner: Runner) -> str:
+    return "as written" if getattr(runner, "as_written", False) else runner.backend
+
+
+def _open_both(a: Path, b: Path, as_run: bool) -> tuple[Runner, Runner]:
     """Opens both; a checkpoint beside an exported graph takes the graph's size."""
     if a.suffix == ".edgeseg" != b.suffix:
-        second = open_runner(b)
+        second = _open(b, as_run)
         return open_runner(a, size=second.size), second
-    first = open_runner(a)
-    return first, open_runner(b, size=first.size if b.suffix == ".edgeseg" else None)
+    first = _open(a, as_run)
+    return first, open_runner(b, size=first.size) if b.suffix == ".edgeseg" else _open(b, as_run)
+
+
+def _open(path: Path, as_run: bool) -> Runner:
+    """A lower precision is run as written: onnxruntime leaves out most of fp16's roundings on a processor."""
+    runner = open_runner(path)
+    if as_run or path.suffix != ".onnx" or precision_of(runner) == "fp32":
+        return runner
+    runner.close()
+    return OnnxRuntimeRunner(path, as_written=True)
 
 
 def _require_comparable(first: Runner, second: Runner, a: Path, b: Path) -> None:
@@ -163,7 +183,7 @@ def _report(
 ) -> ParityReport:
     before, after = tally.miou()
     described = [
-        {"path": str(path), "digest": runner.digest, "precision": precision_of(runner)}
+        {"path": str(path), "digest": runner.digest, "precision": precision_of(runner), "run": _run(runner)}
         for path, runner in zip(paths, runners, strict=True)
     ]
     return ParityReport(

@@ -15,7 +15,7 @@ from edgeseg.deploy.parity.graphs import GraphProbe, probe
 from edgeseg.deploy.parity.inputs import compare_inputs
 from edgeseg.deploy.runners.base import Runner
 
-_LIMITS = {"fp32": 1e-3, "fp16": 2e-2, "int8": 0.3}
+_LIMITS = {"fp32": 1e-3, "fp16": 2e-2, "bf16": 0.1, "int8-fp16": 0.3, "int8": 0.3}
 """Error of a tensor, ‖Δ‖ / ‖value‖, from which two graphs have parted, by the less precise one's precision."""
 _LEAP = 10.0
 """How often a layer multiplies the error of what it is fed before it is called wrong and not merely imprecise."""

@@ -41,6 +41,8 @@ class ParityTolerance:
 TOLERANCES = {
     "fp32": ParityTolerance(0.998, 0.0005, 0.999, 0.97, 2e-3),
     "fp16": ParityTolerance(0.999, 0.0005, 0.99, 0.97),
+    "bf16": ParityTolerance(0.98, 0.005, 0.9, 0.90),
+    "int8-fp16": ParityTolerance(0.95, 0.005, 0.9, 0.90),
     "int8": ParityTolerance(0.95, 0.005, 0.9, 0.90),
 }
 """By precision, from the most to the least precise."""

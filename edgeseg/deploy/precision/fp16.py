@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -24,29 +25,48 @@ SENSITIVE = frozenset(
     )
 )
 """Operators that stay fp32 inside the network: sums over many values, exponentials, positions."""
+_QUANTISERS = frozenset(("QuantizeLinear", "DequantizeLinear"))
 _HALF_MAX = 65504.0
 
 
-def to_fp16(model: Any) -> Any:
+def halved(model: Any) -> list[str]:
+    """Names of the nodes that fp16 may compute, in order: the network's, but for sensitive and quantised ones.
+
+    A quantised layer stays as it is: its sums come out of int8 as fp32, and QuantizeLinear reads no fp16
+    in the operator sets that every TensorRT parses.
+
+    Raises:
+        ModelError: The graph's network cannot be told.
+    """
+    quantised = {name for node in model.graph.node if node.op_type in _QUANTISERS for name in node.output}
+    return [
+        node.name
+        for node in network_nodes(model)
+        if node.op_type not in SENSITIVE | _QUANTISERS | {"Constant"} and not quantised.intersection(node.input)
+    ]
+
+
+def to_fp16(model: Any, names: Collection[str] | None = None) -> Any:
     """A copy of a deployed graph whose network computes in fp16; inputs and outputs stay as they are.
 
     Casts stand where a tensor crosses between the types, one for each tensor and direction.
 
     Args:
-        model: An ``onnx.ModelProto`` in fp32.
+        model: An ``onnx.ModelProto``, fp32 but for layers on int8.
+        names: Some of ``halved(model)``, None for all.
 
     Raises:
         ModelError: The graph's network cannot be told, or a weight is beyond fp16's range.
     """
     copy = require("onnx", "train").ModelProto()
     copy.CopyFrom(model)
-    return _Conversion(copy).run()
+    return _Conversion(copy, frozenset(halved(model) if names is None else names)).run()
 
 
 class _Conversion:
     """One conversion; ``half`` holds the tensors that are fp16 by now."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, names: frozenset[str]) -> None:
         self.onnx = require("onnx", "train")
         self.model = model
         self.graph = model.graph
@@ -55,11 +75,7 @@ class _Conversion:
         self.half: set[str] = set()
         self.casts: dict[tuple[str, int], str] = {}
         self.nodes: list[Any] = []
-        self.inside = {
-            node.output[0]
-            for node in network_nodes(model)
-            if node.op_type not in SENSITIVE and node.op_type != "Constant"
-        }
+        self.inside = {node.output[0] for node in self.graph.node if node.name in names}
 
     def run(self) -> Any:
         kinds = self.onnx.TensorProto

@@ -1,4 +1,4 @@
-"""Which layers may be int8: all of them if that holds the bounds, otherwise fewer, the most harmful left out first."""
+"""Which layers may be in a lower precision: all if that holds the bounds, otherwise fewer, the worst left out first."""
 
 from __future__ import annotations
 
@@ -29,16 +29,28 @@ class Bounds:
     """What a lower precision may cost.
 
     Attributes:
-        miou_points: Most points of mIoU.
+        miou_points: Most points of mIoU, lost or gained.
         region_overlap: Least overlap of the most uncertain regions.
+        agreement: Least share of pixels of the same class.
     """
 
-    miou_points: float = 0.5
-    region_overlap: float = 0.9
+    miou_points: float
+    region_overlap: float
+    agreement: float = 0.0
 
     def held_by(self, loss: Loss) -> bool:
-        """Whether a loss is within the bounds."""
-        return loss.miou_points <= self.miou_points and loss.region_overlap >= self.region_overlap
+        """Whether a loss is within the bounds; a gain of mIoU is as much of a difference as a loss."""
+        return (
+            abs(loss.miou_points) <= self.miou_points
+            and loss.region_overlap >= self.region_overlap
+            and 1 - loss.disagreement >= self.agreement
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.miou_points:g} points of mIoU, {self.region_overlap:g} region overlap "
+            f"and {self.agreement:.2%} equal pixels"
+        )
 
 
 @dataclass(frozen=True)
@@ -46,8 +58,9 @@ class Choice:
     """Outcome of the search.
 
     Attributes:
-        layers: Layers that are int8.
-        kept: Blocks that stay fp32, the most harmful first, with the share of pixels that each one alone changed.
+        layers: Layers in the lower precision.
+        kept: Blocks that stay in the higher one, the most harmful first, with the share of pixels that each
+            one alone changed.
         loss: What the choice costs.
     """
 
@@ -61,29 +74,32 @@ def choose_layers(
     measure: Callable[[Sequence[str]], Loss],
     glance: Callable[[Sequence[str]], Loss],
     bounds: Bounds,
+    precision: str,
 ) -> Choice:
-    """Finds the most layers that may be int8.
+    """Finds the most layers that may be in a lower precision.
 
-    Where all of them cost too much, each block is made int8 alone and looked at; then as few of the most
-    harmful blocks as needed stay fp32, their number found by halving and the result measured itself.
+    Where all of them cost too much, each block is lowered alone and looked at; then as few of the most
+    harmful blocks as needed stay as they are, their number found by halving and the result measured itself.
 
     Args:
-        layers: Names of the layers that may be int8, in order.
-        measure: What making these layers int8 costs, on all frames.
+        layers: Names of the layers that may be lowered, in order.
+        measure: What lowering these layers costs, on all frames.
         glance: The same on few frames.
         bounds: What it may cost.
+        precision: The lower precision, for messages.
 
     Raises:
-        ModelError: Not even one block may be int8.
+        ModelError: Not even one block may be lowered.
     """
     loss = measure(layers)
     if bounds.held_by(loss):
         return Choice(tuple(layers), {}, loss)
     blocks = in_blocks(layers)
     say(
-        f"int8 everywhere costs {loss.miou_points:.2f} points, overlap {loss.region_overlap:.3f}: looking at each block"
+        f"{precision} everywhere costs {loss.miou_points:.3f} points, overlap {loss.region_overlap:.3f}, "
+        f"{1 - loss.disagreement:.3%} equal pixels: looking at each block"
     )
-    harm = {block: glance(names).disagreement for block, names in track(blocks.items(), "quantising each block")}
+    harm = {block: glance(names).disagreement for block, names in track(blocks.items(), "lowering each block")}
     order = sorted(blocks, key=lambda block: -harm[block])
     tried: dict[int, Loss] = {}
 
@@ -98,8 +114,8 @@ def choose_layers(
         low, high = (low, kept) if bounds.held_by(tried[kept]) else (kept, high)
     if high == len(order):
         raise ModelError(
-            f"int8 costs more than {bounds.miou_points:g} points of mIoU or leaves less than {bounds.region_overlap:g} "
-            "region overlap however few layers are quantised; take --precision fp16, or raise --max-miou-drop"
+            f"--precision {precision} does not hold {bounds}, however few layers are lowered; "
+            "take a higher precision, or allow more with --max-miou-drop, --min-region-overlap, --min-agreement"
         )
     return Choice(tuple(left(high)), {block: harm[block] for block in order[:high]}, tried[high])
 

@@ -69,6 +69,7 @@ class OnnxRuntimeRunner(ExportedRunner):
             )
         self.digest = hashlib.sha256(content).hexdigest()
         self.output_names = tuple(tensor.name for tensor in outputs)
+        self.as_written = as_written
         self._input_name = inputs[0].name
         self._path, self._threads = path, threads
 

@@ -35,13 +35,15 @@ def set_precision(
 ) -> None:
     """Weak typing: allows what the graph was made for, and holds at fp32 what the graph holds there."""
     if features.weak_flags:
-        if precision == "fp16":
+        allowed = precision.split("-")
+        if "fp16" in allowed:
             if features.fast_fp16_known and not builder.platform_has_fast_fp16:
                 warn("this GPU is not quicker in fp16 than in fp32; export --precision fp32 or int8 for it")
             config.set_flag(trt.BuilderFlag.FP16)
-        if precision == "int8":
+        if "int8" in allowed:
             # A graph with Q/DQ nodes is refused without this flag, though it needs no calibration.
             config.set_flag(trt.BuilderFlag.INT8)
+        # Not where int8 is allowed too: a quantised layer's result is fp32 in the graph, its arithmetic is not.
         if precision == "fp16" and features.layer_precision:
             config.set_flag(trt.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
             for index in range(network.num_layers):

@@ -35,7 +35,8 @@ def info(exported_with_logits):
 @pytest.fixture(scope="module")
 def ranges(model, info):
     frames = [np.random.default_rng(s).integers(0, 256, (70, 90, 3), np.uint8) for s in (0, 1)]
-    return activation_ranges(GraphProbe(model, info, "graph"), frames, quantised_inputs(model, layers(model)), "minmax")
+    probe = GraphProbe(model, info, "graph")
+    return activation_ranges(probe, frames, quantised_inputs(model, layers(model)), "minmax")["minmax"]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_ranges_agree_with_numpy(model, info, method):
     probe = GraphProbe(model, info, "graph")
     frames = [np.random.default_rng(s).integers(0, 256, (70, 90, 3), np.uint8) for s in (0, 1)]
     names = quantised_inputs(model, layers(model))[:2]
-    found = activation_ranges(probe, frames, names, method)
+    found = activation_ranges(probe, frames, names, method)[method]
     for name in names:
         values = [np.abs(probe.read(frame, [name])[name]).ravel() for frame in frames]
         if method == "minmax":
@@ -141,8 +142,11 @@ def test_export_writes_what_it_did(checkpoint, tmp_path, dataset):
     report = export(checkpoint, tmp_path, lower=settings)
     figures = report.record.parity
     assert report.path.name == "small-int8.onnx" and report.record.precision == "int8"
-    assert figures["calibrated_on"] == "memory" and figures["calibration_frames"] == 3
-    assert figures["int8_layers"] == figures["layers"] and figures["kept_fp32"] == {}
+    assert figures["measured_on"] == "memory" and figures["measured_frames"] == 3
+    tried = {name: loss["disagreement"] for name, loss in figures["calibration_methods"].items()}
+    assert set(tried) == {"percentile", "entropy", "minmax"}
+    assert figures["calibration_method"] == min(tried, key=tried.get)
+    assert figures["lowered_layers"] == figures["layers"] and figures["kept_fp32"] == {}
     assert figures["cost_against"] == "labels" and figures["precision_cost"]["disagreement"] > 0
     with open_runner(report.path) as graph, open_runner(checkpoint) as reference:
         a, b = graph.infer(dataset.images[0]), reference.infer(dataset.images[0])
@@ -154,7 +158,7 @@ def test_bounds_leave_the_most_harmful_blocks_in_fp32(checkpoint, tmp_path, data
     try:
         figures = export(checkpoint, tmp_path, lower=settings).record.parity
     except ModelError as error:
-        assert "however few layers are quantised" in str(error)
+        assert "however few layers are lowered" in str(error)
         return
     assert figures["precision_cost"]["region_overlap"] == 1.0
     harm = list(figures["kept_fp32"].values())
@@ -165,10 +169,15 @@ def test_bounds_leave_the_most_harmful_blocks_in_fp32(checkpoint, tmp_path, data
     ("settings", "error", "message"),
     [
         ({"precision": "int8"}, ConfigError, "--precision int8 needs --calibrate D"),
-        ({"precision": "int4"}, ConfigError, "--precision int4: choose from fp32, fp16, int8"),
-        ({"precision": "fp16", "calibrate": "x"}, ConfigError, "--calibrate belongs to --precision int8, not fp16"),
+        ({"precision": "int8-fp16"}, ConfigError, "--precision int8-fp16 needs --calibrate D"),
+        ({"precision": "int4"}, ConfigError, "--precision int4: choose from fp32, fp16, int8, int8-fp16"),
+        ({"calibrate": "x"}, ConfigError, "--calibrate belongs to a lower --precision, not to fp32"),
         ({"precision": "int8", "calibrate": "x", "frames": 0}, ConfigError, "--calibration-frames must be at least 1"),
-        ({"precision": "int8", "calibrate": "x", "method": "best"}, ConfigError, "choose from minmax, percentile"),
+        (
+            {"precision": "int8", "calibrate": "x", "method": "best"},
+            ConfigError,
+            "choose from auto, percentile, entropy, minmax",
+        ),
         ({"precision": "int8", "calibrate": "x", "max_miou_drop": -1}, ConfigError, "--max-miou-drop must be at least"),
     ],
 )

@@ -109,7 +109,9 @@ def test_typing_follows_what_the_version_has(listed, fixed, version):
     assert flags(trt) == ({"FP16", "PREFER_PRECISION_CONSTRAINTS"} if old else set())
 
 
-@pytest.mark.parametrize(("precision", "expected"), [("fp32", set()), ("int8", {"INT8"})])
+@pytest.mark.parametrize(
+    ("precision", "expected"), [("fp32", set()), ("int8", {"INT8"}), ("int8-fp16", {"INT8", "FP16"})]
+)
 def test_weak_typing_allows_what_the_graph_was_made_for(listed, fixed, precision, expected):
     trt = listed("8.6.1", precision)
     build_plan(trt, fixed, BuildSettings())
