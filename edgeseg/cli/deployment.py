@@ -12,6 +12,7 @@ from edgeseg.cli.common import Json, parse_size, print_json, print_table
 from edgeseg.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgeseg.deploy.openvino.export import OpenVinoSettings
     from edgeseg.deploy.tensorrt import BuildSettings
 
 
@@ -101,7 +102,9 @@ def export(
         str | None,
         typer.Option("--data", metavar="D", help="Frames to compare with the checkpoint; default: drawn ones."),
     ] = None,
-    precision: Annotated[str, typer.Option("--precision", help="fp32, fp16, int8, or int8-fp16.")] = "fp32",
+    precision: Annotated[
+        str, typer.Option("--precision", help="fp32, fp16, int8, int8-fp16; with --openvino: bf16, too.")
+    ] = "fp32",
     calibrate: Annotated[
         str | None, typer.Option("--calibrate", metavar="D", help="Frames that give int8's ranges and tell the cost.")
     ] = None,
@@ -117,10 +120,13 @@ def export(
         float | None, typer.Option("--min-region-overlap", help="Likewise, of the most uncertain tenth. int8: 0.9.")
     ] = None,
     min_agreement: Annotated[
-        float | None, typer.Option("--min-agreement", help="Likewise, share of equal pixels. fp16: 0.999.")
+        float | None, typer.Option("--min-agreement", help="Likewise, share of equal pixels. fp16: 0.9995, int8: 0.985.")
     ] = None,
     tensorrt: Annotated[
         bool, typer.Option("--tensorrt", help="Also build an engine for this machine's GPU; a .onnx needs no torch.")
+    ] = False,
+    openvino: Annotated[
+        bool, typer.Option("--openvino", help="Also write OpenVINO's form; int8 by NNCF; a .onnx needs no torch.")
     ] = False,
     workspace: Annotated[int | None, typer.Option("--workspace", help="TensorRT: MiB that kernels may use.")] = None,
     timing_cache: Annotated[
@@ -137,6 +143,14 @@ def export(
     from edgeseg.deploy.tensorrt import BuildSettings
 
     engine = BuildSettings(workspace, timing_cache, dla, typing.value, tf32) if tensorrt else None
+    if openvino and tensorrt:
+        raise UsageError("--openvino and --tensorrt are for different machines: give one of them")
+    form = _openvino_settings(
+        openvino, precision, calibrate, calibration_frames, max_miou_drop, min_region_overlap, min_agreement
+    )
+    if model.suffix == ".onnx" and form:
+        _report(_openvino_of_graph(model, out, form), as_json)
+        return
     if model.suffix == ".onnx":
         _report(_engine_of_graph(model, out, engine), as_json)
         return
@@ -151,8 +165,8 @@ def export(
     from edgeseg.deploy.precision import PrecisionSettings
 
     lower = PrecisionSettings(
-        precision,  # type: ignore[arg-type]  # checked when built
-        calibrate,
+        "fp32" if form else precision,  # type: ignore[arg-type]  # checked when built
+        None if form else calibrate,
         calibration_frames,
         calibration_method,  # type: ignore[arg-type]
         max_miou_drop,
@@ -172,14 +186,28 @@ def export(
         lower=lower,
     )
     plain = report.to_dict()
+    if form:
+        plain["openvino"] = _openvino_of_graph(report.path, out, form)
     if engine:
         plain["engine"] = _engine_of_graph(report.path, out, engine)
     _report(plain, as_json)
 
 
+def _openvino_settings(wanted: bool, precision: str, *others: Any) -> OpenVinoSettings | None:
+    from edgeseg.deploy.openvino.export import OpenVinoSettings
+
+    return OpenVinoSettings(precision, *others) if wanted else None  # type: ignore[arg-type]  # checked when built
+
+
+def _openvino_of_graph(graph: Path, out: Path, settings: OpenVinoSettings) -> dict[str, Any]:
+    from edgeseg.deploy.openvino.export import export_openvino
+
+    return export_openvino(graph, out, settings).to_dict()
+
+
 def _engine_of_graph(graph: Path, out: Path, settings: BuildSettings | None) -> dict[str, Any]:
     if settings is None:
-        raise UsageError(f"{graph}: is exported already; give --tensorrt to build an engine of it")
+        raise UsageError(f"{graph}: is exported already; give --tensorrt or --openvino to make an engine of it")
     from edgeseg.deploy.tensorrt import export_engine
 
     return export_engine(graph, out, settings).to_dict()

@@ -93,6 +93,12 @@ def _by_onnxruntime(suffix: str, found: dict[str, Any]) -> Choice:
     return Choice(suffix, "onnxruntime", True, f"the file's own runtime, on the CPU's {cores} usable cores")
 
 
+def _by_openvino(suffix: str, found: dict[str, Any]) -> Choice:
+    if found["openvino"] is None:
+        return Choice(suffix, "openvino", False, "OpenVINO is not installed: pip install 'edgeseg[openvino]'")
+    return Choice(suffix, "openvino", True, f"the file's own runtime, OpenVINO {found['openvino']}")
+
+
 def _by_tensorrt(suffix: str, found: dict[str, Any]) -> Choice:
     if not found["cuda"]["gpus"]:
         return Choice(suffix, "tensorrt", False, "no CUDA driver answers here: use the .onnx, or a machine with a GPU")
@@ -115,7 +121,7 @@ def _by_torch(suffix: str, found: dict[str, Any]) -> Choice:
     return Choice(suffix, "torch", True, f"torch {found['torch']['version']} on the CPU")
 
 
-_CHOICES = {"onnxruntime": _by_onnxruntime, "tensorrt": _by_tensorrt, "torch": _by_torch}
+_CHOICES = {"onnxruntime": _by_onnxruntime, "openvino": _by_openvino, "tensorrt": _by_tensorrt, "torch": _by_torch}
 
 
 def _tensorrt_cure(gpu: dict[str, Any]) -> str:

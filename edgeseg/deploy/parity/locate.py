@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from edgeseg.deploy.runners.base import Runner
 
 _LIMITS = {"fp32": 1e-3, "fp16": 2e-2, "bf16": 0.1, "int8-fp16": 0.3, "int8": 0.3}
 """Error of a tensor, ‖Δ‖ / ‖value‖, from which two graphs have parted, by the less precise one's precision."""
+_CHOOSING = ("Where",)
+"""Operators that choose by a comparison, which a rounding may turn: there an error leaps though no layer is wrong."""
+_OPEN = (".onnx", ".edgeseg")
 _LEAP = 10.0
 """How often a layer multiplies the error of what it is fed before it is called wrong and not merely imprecise."""
 
@@ -39,11 +42,15 @@ class Parting:
 def locate(first: Runner, second: Runner, a: Path, b: Path, frame: NDArray[np.uint8]) -> Parting:
     """Finds where two models part on a frame (H, W, 3) uint8 RGB, first causes first.
 
-    A checkpoint is traced anew to look inside it, which needs torch.
+    A checkpoint is traced anew to look inside it, which needs torch; another runtime's own form is closed.
 
     Raises:
         ModelError: A graph cannot be run with its inner tensors as outputs.
     """
+    closed = [path for path in (a, b) if path.suffix not in _OPEN]
+    if closed:
+        detail = f"{closed[0].name} cannot be looked into: hold the .onnx that it was made of against the other"
+        return replace(_outside(first, second), detail=detail)
     graphs = _probe(first, a, second, frame), _probe(second, b, first, frame)
     inputs = [graph.network_input(frame) for graph in graphs]
     if inputs[0] is not None and inputs[1] is not None:
@@ -59,7 +66,8 @@ def _within(a: GraphProbe, b: GraphProbe, frame: NDArray[np.uint8], precisions: 
     if found is None:
         return None
     detail = f"{found.operator}: its output is off by {found.error:.2%}, what it is fed by {found.error_before:.2%}"
-    if precisions[0] == precisions[1] or found.error > _LEAP * max(found.error_before, _LIMITS[coarser] / _LEAP):
+    leaps = found.error > _LEAP * max(found.error_before, _LIMITS[coarser] / _LEAP)
+    if precisions[0] == precisions[1] or (leaps and found.operator not in _CHOOSING):
         return Parting("layer", found.layer, detail)
     return Parting("precision", coarser, f"the error passes {_LIMITS[coarser]:.1%} at {found.layer} ({detail})")
 

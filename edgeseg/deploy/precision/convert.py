@@ -68,7 +68,10 @@ def _fp16(model: Any, meter: CostMeter, settings: PrecisionSettings) -> Lowered:
     names = halved(model)
     if settings.calibrate is None:
         half = to_fp16(model)
-        return Lowered(half, {"precision_cost": asdict(meter.loss(half, "fp16")), "kept_fp32": {}})
+        loss = meter.loss(half, "fp16")
+        if not settings.bounds.held_by(loss):
+            say(f"fp16 does not hold {settings.bounds}: {loss}; --calibrate D finds the layers that should stay fp32")
+        return Lowered(half, {"precision_cost": asdict(loss), "kept_fp32": {}})
     choice = _chosen(names, lambda some: to_fp16(model, some), meter, settings)
     return Lowered(to_fp16(model, choice.layers), {**_figures(choice, names), "kept_fp32": choice.kept})
 

@@ -23,6 +23,12 @@ class Loss:
     disagreement: float
     region_overlap: float
 
+    def __str__(self) -> str:
+        return (
+            f"{self.miou_points:.3f} points lost, {self.region_overlap:.3f} region overlap, "
+            f"{1 - self.disagreement:.3%} equal pixels"
+        )
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -95,10 +101,7 @@ def choose_layers(
     if bounds.held_by(loss):
         return Choice(tuple(layers), {}, loss)
     blocks = in_blocks(layers)
-    say(
-        f"{precision} everywhere costs {loss.miou_points:.3f} points, overlap {loss.region_overlap:.3f}, "
-        f"{1 - loss.disagreement:.3%} equal pixels: looking at each block"
-    )
+    say(f"{precision} everywhere does not hold {bounds}: {loss}; looking at each block")
     harm = {block: glance(names).disagreement for block, names in track(blocks.items(), "lowering each block")}
     order = sorted(blocks, key=lambda block: -harm[block])
     tried: dict[int, Loss] = {}

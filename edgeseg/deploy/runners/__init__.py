@@ -16,7 +16,7 @@ BACKENDS = {
     "torch": "edgeseg.nets.runner:TorchRunner",
 }
 """Runtime → class that runs it; loaded when asked for, so that no runtime is needed by another."""
-SUFFIXES = {".onnx": "onnxruntime", ".engine": "tensorrt", ".edgeseg": "torch"}
+SUFFIXES = {".onnx": "onnxruntime", ".xml": "openvino", ".engine": "tensorrt", ".edgeseg": "torch"}
 """Suffix → the runtime of its files where none is named."""
 _ALSO = {".onnx": ("openvino",)}
 # Not TensorRT, which must not be touched before the driver was asked.

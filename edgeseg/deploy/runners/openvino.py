@@ -6,9 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.deploy.metadata import Tensor, read_metadata
+from edgeseg.deploy.openvino.model_file import SUFFIX, metadata_of, require_intact
 from edgeseg.deploy.runners.base import missing_model
 from edgeseg.deploy.runners.exported import ExportedRunner
 from edgeseg.deploy.seal import sealed_metadata
@@ -21,10 +23,10 @@ _NEEDED = {"fp16": "FP16", "bf16": "BF16"}
 
 
 class OpenVinoRunner(ExportedRunner):
-    """The Runner protocol on an exported ``.onnx``, computed in the precision that it was exported in.
+    """The Runner protocol on an exported ``.onnx`` or ``.xml``, computed in the precision that it was exported in.
 
     Args:
-        path: The exported graph.
+        path: The exported graph, or OpenVINO's own form of it with its weights beside it.
         threads: Threads of the network, None for the runtime's choice.
         size: None, or the (h, w) that the caller expects.
 
@@ -41,8 +43,9 @@ class OpenVinoRunner(ExportedRunner):
         if not path.is_file():
             raise missing_model(path)
         content = path.read_bytes()
-        metadata = sealed_metadata(content, str(path))
-        model = _read(path)
+        metadata = _sealed(path, content)
+        model = read_model(path)
+        metadata = metadata or metadata_of(model)
         inputs, outputs = _tensors(model.inputs), _tensors(model.outputs)
         self.info, self.export = read_metadata(metadata, inputs, outputs, str(path))
         self.size = self.info.preprocess.size
@@ -52,21 +55,58 @@ class OpenVinoRunner(ExportedRunner):
             )
         self.digest = hashlib.sha256(content).hexdigest()
         self.output_names = tuple(tensor.name for tensor in outputs)
-        self._compiled: Any = _compile(model, self.export.precision, threads, path)
+        self._compiled: Any = compile_model(model, self.export.precision, threads, path)
         self._request: Any = self._compiled.create_infer_request()
-        self._path = path
+        self._path, self._threads = path, threads
 
     def analyse(self, prepared: NDArray[Any], frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
         """Runs the graph; the frame's size is in its input."""
         found = self._request.infer([prepared], share_inputs=True)
         return {name: found[name] for name in self.output_names}
 
+    def preprocess_share(self, frames: NDArray[np.uint8], calls: int) -> float | None:
+        """Share of a deployed graph's time that its own preprocessing takes, by the runtime's counters of its nodes.
+
+        Args:
+            frames: (N, H, W, 3) uint8 RGB.
+            calls: Calls that are counted, in a second compiled model.
+
+        Returns:
+            0 to 1; None where no node is named as preprocessing.
+        """
+        compiled = compile_model(
+            read_model(self._path), self.export.precision, self._threads, self._path, counted=True
+        )
+        request = compiled.create_infer_request()
+        own = total = 0.0
+        for _ in range(calls):
+            request.infer([self.prepare(frames)], share_inputs=True)
+            for node in request.profiling_info:
+                seconds = node.real_time.total_seconds()
+                total += seconds
+                own += seconds if node.node_name.startswith("/preprocess/") else 0.0
+        return own / total if own else None
+
     def close(self) -> None:
         """Frees the compiled model."""
         self._request = self._compiled = None
 
 
-def _read(path: Path) -> Any:
+def _sealed(path: Path, content: bytes) -> dict[str, str]:
+    """Metadata of an ``.onnx``; an ``.xml``'s is known once OpenVINO has read it. Either must be intact."""
+    if path.suffix != SUFFIX:
+        return sealed_metadata(content, str(path))
+    require_intact(path, content)
+    return {}
+
+
+def read_model(path: Path) -> Any:
+    """An exported graph as ``openvino.Model``.
+
+    Raises:
+        ModelError: OpenVINO cannot read it.
+        MissingDependencyError: OpenVINO is not installed.
+    """
     openvino = require("openvino", "openvino")
     try:
         return openvino.Core().read_model(str(path))
@@ -74,21 +114,38 @@ def _read(path: Path) -> Any:
         raise ModelError(f"{path}: OpenVINO cannot read it ({_reason(error)}); export it again") from None
 
 
-def _compile(model: Any, precision: str, threads: int | None, path: Path) -> Any:
-    openvino = require("openvino", "openvino")
-    core = openvino.Core()
+def lacking(precision: str) -> str | None:
+    """What this processor would need for a precision and lacks, in OpenVINO's word; None where it has it."""
     needed = _NEEDED.get(precision)
-    can = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if needed is not None and needed not in can:
+    can = require("openvino", "openvino").Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return needed if needed is not None and needed not in can else None
+
+
+def compile_model(model: Any, precision: str, threads: int | None, path: Path, counted: bool = False) -> Any:
+    """Compiles an ``openvino.Model`` for the processor, to compute in a precision.
+
+    Args:
+        model: The model.
+        precision: That of the export.
+        threads: Threads of the network, None for the runtime's choice.
+        path: Its file, for messages.
+        counted: Whether the time of every node is counted.
+
+    Raises:
+        ModelError: This processor cannot compute in the precision, or OpenVINO cannot compile the model.
+    """
+    core = require("openvino", "openvino").Core()
+    if lacking(precision):
         raise ModelError(
-            f"{path}: its precision is {precision}, which OpenVINO does not compute in on this processor "
-            f"({', '.join(can)}); run it on another, or export it in fp32 or int8"
+            f"{path}: its precision is {precision}, for which this processor lacks OpenVINO's {lacking(precision)}; "
+            "run it on another, or export it in fp32 or int8"
         )
     settings = {
         "INFERENCE_PRECISION_HINT": _HINTS.get(precision, "f32"),
         "PERFORMANCE_HINT": "LATENCY",
         # Networks that were trained for long hold denormal weights, on which processors are many times slower.
         "CPU_DENORMALS_OPTIMIZATION": True,
+        "PERF_COUNT": counted,
     }
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads

@@ -17,6 +17,7 @@ from edgeseg.deploy.export import export
 from edgeseg.deploy.metadata import EXPORT_KEY, ExportRecord
 from edgeseg.deploy.parity import parity
 from edgeseg.deploy.parity.locate import locate
+from edgeseg.deploy.precision import PrecisionSettings
 from edgeseg.deploy.runners import open_runner
 from edgeseg.deploy.seal import set_metadata
 from edgeseg.errors import ConfigError, DataError, ModelError
@@ -148,6 +149,27 @@ def test_another_temperature_is_named(exported, make_checkpoint, tmp_path, datas
 def test_equal_graphs_part_at_the_runtime(exported, checkpoint, dataset):
     with open_runner(checkpoint) as first, open_runner(exported) as second:
         assert locate(first, second, checkpoint, exported, dataset.images[0]).stage == "runtime"
+
+
+def test_fp16_is_run_as_written_unless_the_runtime_is_asked_for(exported_with_logits, checkpoint, tmp_path):
+    half = export(checkpoint, tmp_path, emit=("logits",), lower=PrecisionSettings("fp16")).path
+    written, run = (parity(exported_with_logits, half, "memory", as_run=as_run) for as_run in (False, True))
+    assert [report.models[1]["run"] for report in (written, run)] == ["as written", "onnxruntime"]
+    assert written.models[0]["run"] == "onnxruntime"
+    # onnxruntime rounds fp16's weights and little else.
+    assert written.mean_abs_logit_error > 1.2 * run.mean_abs_logit_error > 0
+
+
+def test_a_layer_scaled_in_fp16_is_named(exported, checkpoint, tmp_path):
+    other = export(scaled(checkpoint, tmp_path / "s.edgeseg", LAYER, 3.0), tmp_path, lower=PrecisionSettings("fp16"))
+    report = parity(exported, other.path, "memory", {"agreement": 1.0})
+    assert (report.parted_at.stage, report.parted_at.what) == ("layer", NODE)
+
+
+def test_a_precision_that_is_too_coarse_is_named(exported, checkpoint, tmp_path):
+    half = export(checkpoint, tmp_path, lower=PrecisionSettings("fp16")).path
+    report = parity(exported, half, "memory", {"agreement": 1.0})
+    assert report.verdict == "fail" and report.parted_at.stage == "precision", report.parted_at
 
 
 def test_what_cannot_be_compared_is_refused(exported, checkpoint, tmp_path, dataset):

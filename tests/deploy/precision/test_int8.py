@@ -138,7 +138,7 @@ def test_frames_that_say_nothing_are_refused(model, info):
 
 
 def test_export_writes_what_it_did(checkpoint, tmp_path, dataset):
-    settings = PrecisionSettings("int8", "memory", max_miou_drop=100, min_region_overlap=0)
+    settings = PrecisionSettings("int8", "memory", max_miou_drop=100, min_region_overlap=0, min_agreement=0)
     report = export(checkpoint, tmp_path, lower=settings)
     figures = report.record.parity
     assert report.path.name == "small-int8.onnx" and report.record.precision == "int8"
@@ -154,7 +154,7 @@ def test_export_writes_what_it_did(checkpoint, tmp_path, dataset):
 
 
 def test_bounds_leave_the_most_harmful_blocks_in_fp32(checkpoint, tmp_path, dataset):
-    settings = PrecisionSettings("int8", "memory", max_miou_drop=100, min_region_overlap=1.0)
+    settings = PrecisionSettings("int8", "memory", max_miou_drop=100, min_region_overlap=1.0, min_agreement=0)
     try:
         figures = export(checkpoint, tmp_path, lower=settings).record.parity
     except ModelError as error:

@@ -86,7 +86,7 @@ def test_truncated_graph_is_named(exported, tmp_path):
         ),
         ("m.onnx", {"backend": "torch"}, UsageError, "use --backend onnxruntime or openvino"),
         ("m.edgeseg", {"backend": "onnxruntime"}, UsageError, "use --backend torch"),
-        ("m.pt", {}, ConfigError, "suffix is one of .onnx, .engine, .edgeseg, got '.pt'"),
+        ("m.pt", {}, ConfigError, "suffix is one of .onnx, .xml, .engine, .edgeseg, got '.pt'"),
         ("m.onnx", {"threads": 0}, ConfigError, "--threads must be at least 1, got 0"),
     ],
 )
