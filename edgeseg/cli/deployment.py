@@ -120,7 +120,8 @@ def export(
         float | None, typer.Option("--min-region-overlap", help="Likewise, of the most uncertain tenth. int8: 0.9.")
     ] = None,
     min_agreement: Annotated[
-        float | None, typer.Option("--min-agreement", help="Likewise, share of equal pixels. fp16: 0.9995, int8: 0.985.")
+        float | None,
+        typer.Option("--min-agreement", help="Likewise, share of equal pixels. fp16: 0.9995, int8: 0.985."),
     ] = None,
     tensorrt: Annotated[
         bool, typer.Option("--tensorrt", help="Also build an engine for this machine's GPU; a .onnx needs no torch.")

@@ -51,7 +51,7 @@ class MagnitudeHistogram:
         last = int(used[-1]) + 1
         cuts = [*range(LEVELS, last, _STRIDE), last]
         best = min(cuts, key=lambda cut: divergence(counts, cut))
-        return best * self.width
+        return float(best * self.width)
 
 
 def divergence(counts: NDArray[np.float64], cut: int) -> float:

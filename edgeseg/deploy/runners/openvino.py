@@ -74,9 +74,7 @@ class OpenVinoRunner(ExportedRunner):
         Returns:
             0 to 1; None where no node is named as preprocessing.
         """
-        compiled = compile_model(
-            read_model(self._path), self.export.precision, self._threads, self._path, counted=True
-        )
+        compiled = compile_model(read_model(self._path), self.export.precision, self._threads, self._path, counted=True)
         request = compiled.create_infer_request()
         own = total = 0.0
         for _ in range(calls):

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from edgeseg.deploy.export import export
 from edgeseg.deploy.runners import open_runner
 from edgeseg.deploy.runners.base import require_outputs
 from edgeseg.errors import ConfigError, DataError, MissingDependencyError, ModelError, UsageError
@@ -128,3 +129,14 @@ def test_exported_graph_runs_where_torch_and_onnx_are_not_installed(exported):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "(64, 96)", done.stderr
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_share_of_preprocessing_grows_with_the_camera(exported, checkpoint, tmp_path, backend):
+    pytest.importorskip(backend)
+    with open_runner(exported, backend, threads=1) as runner:
+        frames = [np.zeros((1, height, width, 3), np.uint8) for height, width in ((64, 96), (1280, 1920))]
+        small, large = (runner.preprocess_share(frame, 3) for frame in frames)
+    assert 0 < small < large < 1
+    with open_runner(export(checkpoint, tmp_path, outputs="logits").path, backend, threads=1) as plain:
+        assert plain.preprocess_share(np.zeros((1, 64, 96, 3), np.uint8), 1) is None
