@@ -53,13 +53,8 @@ def box(x: int, y: int, width: int, height: int, frame: tuple[int, int], class_i
 
 
 def _runs(flat: np.ndarray) -> list[int]:
-    counts, run, value = [], 0, False
-    for pixel in flat:
-        if pixel != value:
-            counts.append(run)
-            run, value = 0, bool(pixel)
-        run += 1
-    return [*counts, run]
+    edges = np.flatnonzero(np.diff(flat.astype(np.int8), prepend=0))
+    return [int(run) for run in np.diff(np.concatenate(([0], edges, [flat.size])))]
 
 
 def plain_record(number: int, picture: bytes, frame: tuple[int, int] = (48, 64), **changes: Any) -> Plain:
@@ -99,7 +94,7 @@ class Uploads:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir()
+        folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, key: str, content: bytes) -> None:
         """Writes one object.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ Db = Annotated[
     str,
     typer.Option("--db", metavar="URL", help="SQLite file, or postgresql://USER@HOST/NAME."),
 ]
+Classes = Annotated[Path, typer.Option("--classes", metavar="FILE", help="classes.yaml: names of the train ids.")]
 DEFAULT_DB = "edgeseg-queue.db"
 
 
@@ -105,6 +107,63 @@ def select(
     settings = resolve(SelectSettings, config, overrides or (), options)
     with Database(db) as database:
         report = select_items(settings, database).to_dict()
+    _report(report, as_json)
+
+
+@app.command("export")
+def export_items(
+    tool: Annotated[str, typer.Option("--to", help="label-studio, cvat or folder.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the tool's files.")],
+    classes: Classes,
+    db: Db = DEFAULT_DB,
+    batch: Annotated[str | None, typer.Option("--batch", help="Only items of this selection.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Who labels.")] = None,
+    lease_days: Annotated[float | None, typer.Option("--lease-days", help="Then it is free again.")] = None,
+    image_url: Annotated[
+        str | None, typer.Option("--image-url", help="Beginning of the images' addresses in Label Studio.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the selected regions as tasks of a labeling tool, with the model's prediction as a start."""
+    from edgeseg.config import resolve
+    from edgeseg.datasets.folder import read_classes
+    from edgeseg.queue.database import Database
+    from edgeseg.queue.exporting import ExportSettings
+    from edgeseg.queue.exporting import export_items as run
+
+    options = {"to": tool, "batch": batch, "owner": owner, "lease_days": lease_days, "image_url": image_url}
+    settings = resolve(ExportSettings, None, (), options)
+    with Database(db) as database:
+        report = run(settings, read_classes(classes), database, out).to_dict()
+    _report(report, as_json)
+
+
+@app.command("import")
+def import_labels(
+    path: Annotated[Path, typer.Argument(metavar="EXPORT", help="What the labeling tool exported.")],
+    tool: Annotated[str, typer.Option("--from", help="label-studio, cvat or folder.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Dataset, read as labeled:DIR.")],
+    classes: Classes,
+    db: Db = DEFAULT_DB,
+    rest: Annotated[
+        str | None, typer.Option("--rest", help="What nobody labeled becomes: ignore (default) or prediction.")
+    ] = None,
+    min_confidence: Annotated[
+        float | None, typer.Option("--min-confidence", help="From which the prediction counts, 0 to 1.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take finished labels back and merge them into a dataset."""
+    from edgeseg.config import resolve
+    from edgeseg.datasets.folder import read_classes
+    from edgeseg.queue.database import Database
+    from edgeseg.queue.importing import ImportSettings
+    from edgeseg.queue.importing import import_labels as run
+
+    options = {"source": tool, "rest": rest, "min_confidence": min_confidence}
+    settings = resolve(ImportSettings, None, (), options)
+    with Database(db) as database:
+        report = run(settings, path, read_classes(classes), database, out).to_dict()
     _report(report, as_json)
 
 

@@ -35,7 +35,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Search the settings of a training on labels."""
-    options = {"method": "train", "base.network": network, "base.data": data, "base.val": val, "trials": trials}
+    options = _options("train", network, data, val, trials)
     _sweep(config, overrides, options, out, resume, as_json)
 
 
@@ -53,8 +53,12 @@ def distill(
     as_json: Json = False,
 ) -> None:
     """Search the settings of a distillation, such as student_temperature and kl_weight."""
-    options = {"method": "distill", "base.network": network, "base.data": data, "base.val": val, "trials": trials}
-    _sweep(config, overrides, {**options, "base.cache": cache and str(cache)}, out, resume, as_json)
+    options = _options("distill", network, data, val, trials) | {"base.cache": cache and str(cache)}
+    _sweep(config, overrides, options, out, resume, as_json)
+
+
+def _options(method: str, network: str, data: str | None, val: str | None, trials: int | None) -> dict[str, Any]:
+    return {"method": method, "base.network": network, "base.data": data, "base.val": val, "trials": trials}
 
 
 def _sweep(

@@ -14,6 +14,7 @@ LAYOUTS = {
     "mapillary": "Mapillary Vistas v1.2 or v2.0: config.json, SPLIT/images, SPLIT/labels",
     "idd": "India Driving Dataset: leftImg8bit/SPLIT/N and gtFine/SPLIT/N with labelids",
     "folder": "images, masks (optional), classes.yaml",
+    "labeled": "labels that came back: images, masks, classes.yaml, lineage",
     "synthetic": "N frames that the package draws itself",
 }
 """Layouts and what they look like; a layout's module and function are ``edgeseg.datasets.NAME:open_NAME``."""

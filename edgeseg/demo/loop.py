@@ -152,7 +152,11 @@ class _Loop:
     def _time(self, models: dict[str, Path], steps: list[Step]) -> list[Step]:
         timed = models if self.plan.bench_all else {EXPORTED: models[EXPORTED]}
         settings = BenchSettings(
-            frame=(self.plan.height, self.plan.width), iterations=self.plan.bench_iterations, warm_up=3
+            frame=(self.plan.height, self.plan.width),
+            iterations=self.plan.bench_iterations,
+            warm_up=3,
+            # These networks take milliseconds, and whoever runs a demo does not leave the machine alone for it.
+            warm_up_limit_s=2.0,
         )
         rows = dict(zip(timed, benchmark(list(timed.values()), settings).rows, strict=True))
         return [_with_latency(step, rows.get(step.name.removeprefix("teacher "))) for step in steps]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -13,20 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edgeseg.nets.checkpoint import Checkpoint, load_checkpoint
+from edgeseg.nets.denormals import flushed_denormals
 from edgeseg.nets.deployed import DeployedGraph
 from edgeseg.preprocess import as_batch
+from edgeseg.staged import Staged
 
 
-def flush_denormals() -> None:
-    """Has the processor take numbers below 1e-38 for zero, in the thread that calls.
-
-    Weight decay leaves thousands of them in a network that was trained for long: the published ENet's training step
-    took four times as long with them.
-    """
-    torch.set_flush_denormal(True)
-
-
-class TorchRunner:
+class TorchRunner(Staged):
     """The Runner protocol on a ``.edgeseg`` checkpoint; frames of any size, on the GPU where torch has one.
 
     Args:
@@ -52,7 +44,6 @@ class TorchRunner:
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
-        flush_denormals()
         checkpoint = with_size(load_checkpoint(path), size)
         self.info = checkpoint.info
         self.digest = checkpoint.digest
@@ -61,14 +52,6 @@ class TorchRunner:
         extra = tuple(name for name in emit if name != "logits")
         self.graph = DeployedGraph(checkpoint.net, checkpoint.info, ("logits", *extra)).eval().to(self.device)
         self.output_names = self.graph.output_names
-
-    def infer(self, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-        """Runs one frame (H, W, 3) uint8 RGB; arrays by output name, without the batch axis."""
-        return {name: array[0] for name, array in self.infer_batch(frame[None]).items()}
-
-    def infer_batch(self, frames: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-        """Runs frames (N, H, W, 3) uint8 RGB; arrays by output name, with the batch axis."""
-        return self.analyse(self.prepare(frames), (frames.shape[1], frames.shape[2]))
 
     @torch.inference_mode()
     def prepare(self, frames: NDArray[np.uint8]) -> Tensor:
@@ -79,7 +62,8 @@ class TorchRunner:
     def analyse(self, prepared: Tensor, frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
         """Runs network and summaries on the prepared input of frames of this (H, W), and brings them to the host."""
         place = self.info.preprocess.placement(*frame_size)
-        outputs = self.graph.summarise(self.graph.net(prepared), place)
+        with flushed_denormals():
+            outputs = self.graph.summarise(self.graph.net(prepared), place)
         return {name: tensor.cpu().numpy() for name, tensor in zip(self.output_names, outputs, strict=True)}
 
     def _wait(self, tensor: Tensor) -> Tensor:
@@ -89,14 +73,6 @@ class TorchRunner:
 
     def close(self) -> None:
         """Frees nothing that the garbage collector would not; part of the protocol."""
-
-    def __enter__(self) -> TorchRunner:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def with_size(checkpoint: Checkpoint, size: tuple[int, int] | None) -> Checkpoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -52,6 +52,10 @@ class Coding:
             return Coding(**settings.get(SETTINGS_NAME, {}))
         except TypeError as error:
             raise ConfigError(f"coding: {error}; options are kl_nats, agreement and stride") from None
+
+    def as_settings(self) -> dict[str, Any]:
+        """What ``of`` reads; nothing for the default, which is what caches without this setting have."""
+        return {} if self == Coding() else {SETTINGS_NAME: asdict(self)}
 
     def allows(self, nats: float, agreed: float, share: float = 1.0) -> bool:
         """Whether a frame is accurate enough, or takes at most this share of what it may lose."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from edgeseg.errors import ConfigError
-from edgeseg.nets.runner import flush_denormals
+from edgeseg.nets.denormals import flushed_denormals
 from edgeseg.students.settings import TrainSettings
 
 _FAST_BF16 = ("amx_bf16", "bf16")
@@ -66,7 +66,7 @@ def choose(settings: TrainSettings, local_rank: int | None = None) -> Hardware:
 
 @contextmanager
 def computing_threads(number: int | None) -> Iterator[None]:
-    """Inside, torch computes with so many threads; from now on, with denormal numbers as zero.
+    """Inside, torch computes with so many threads, and with denormal numbers as zero.
 
     Args:
         number: None leaves the number of threads as it is.
@@ -74,8 +74,8 @@ def computing_threads(number: int | None) -> Iterator[None]:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(number or before)
-        flush_denormals()
-        yield
+        with flushed_denormals():
+            yield
     finally:
         torch.set_num_threads(before)
 

@@ -88,6 +88,7 @@ def _plan(
             "class_weights": weighting.identity,
             "flip": settings.flip,
             "remap": json.dumps(table, sort_keys=True),
+            **settings.coding.as_settings(),
         },
     )
 

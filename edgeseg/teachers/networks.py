@@ -20,8 +20,8 @@ from edgeseg.deploy.runners.base import require_outputs
 from edgeseg.errors import ConfigError
 from edgeseg.nets import build
 from edgeseg.nets.checkpoint import load_checkpoint
+from edgeseg.nets.denormals import flushed_denormals
 from edgeseg.nets.foreign import ForeignNet
-from edgeseg.nets.runner import flush_denormals
 from edgeseg.nets.weights import load_exactly, read_state_dict
 from edgeseg.preprocess import Preprocess
 from edgeseg.teachers.spec import TeacherSpec
@@ -116,10 +116,9 @@ def read_classes(path: Path) -> tuple[ClassMap, Preprocess]:
 
 def _runs(net: nn.Module, preprocess: Preprocess, device: str) -> Callable[[NDArray[np.uint8]], Tensor]:
     net = net.eval().to(device).to(memory_format=torch.channels_last)
-    flush_denormals()
 
     def logits(frame: NDArray[np.uint8]) -> Tensor:
-        with torch.inference_mode():
+        with torch.inference_mode(), flushed_denormals():
             pixels = torch.from_numpy(preprocess.apply(frame))[None].to(device, memory_format=torch.channels_last)
             found: Tensor = net(pixels)
         return found[0].float()

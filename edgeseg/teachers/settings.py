@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeseg import config
 from edgeseg.errors import ConfigError
+from edgeseg.softlabels import Coding
 from edgeseg.teachers.spec import TeacherSpec, parse_spec
 
 
@@ -27,6 +28,7 @@ class CacheSettings:
             teacher sees each frame once: some three times the cache's size for each teacher, during the
             build. Otherwise the teachers run twice. None: if it takes no more than half of the free space.
         device: Torch device of the teachers; ``auto`` takes the first CUDA device where there is one.
+        coding: How accurately each frame is kept: ``kl_nats``, ``agreement``, ``stride``.
     """
 
     teachers: tuple[str, ...]
@@ -38,6 +40,7 @@ class CacheSettings:
     flip: bool = False
     scratch: bool | None = None
     device: str = "auto"
+    coding: Coding = field(default_factory=Coding)
 
     __pydantic_config__ = config.STRICT
 

@@ -39,7 +39,7 @@ def test_the_main_job_from_labels_to_flagged_frames(report: Callable[..., dict],
     assert {"miou", "miou_union", "iou", "pixel_accuracy", "ece", "images"} <= found.keys()
 
     exported = report("export", student, "--out", tmp_path / "deploy", "--data", "synthetic:2#test")["path"]
-    row = report("bench", exported, "--iterations", "3", "--warm-up", "1")["rows"][0]
+    row = report("bench", exported, "--iterations", "3", "--warm-up", "1", "--warm-up-limit", "1")["rows"][0]
     assert {"model", "backend", "precision", "size", "latency_ms", "throughput_fps", "peak_memory_mb", "miou"} <= set(
         row
     )

@@ -33,7 +33,8 @@ def test_parse_spec_refuses_another_form(spec: str) -> None:
 
 
 def test_parse_spec_lists_the_layouts_for_an_unknown_one() -> None:
-    with pytest.raises(UsageError, match=r"'kitti' is unknown.*camvid, cityscapes, mapillary, idd, folder, synthetic"):
+    known = "camvid, cityscapes, mapillary, idd, folder, labeled, synthetic"
+    with pytest.raises(UsageError, match=f"'kitti' is unknown.*{known}"):
         datasets.parse_spec("kitti:/data")
 
 

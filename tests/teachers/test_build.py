@@ -93,6 +93,14 @@ def test_settings_are_written_beside_the_result(settings: CacheSettings, tmp_pat
     assert "flip: false" in (tmp_path / "c" / "config.yaml").read_text()
 
 
+def test_coarser_coding_is_smaller_and_part_of_the_fingerprint(settings: CacheSettings, tmp_path: Path) -> None:
+    fine = build_cache(settings, tmp_path / "fine")
+    coarse = build_cache(replace(settings, coding=softlabels.Coding(kl_nats=0.05, agreement=0.8)), tmp_path / "coarse")
+    assert coarse.bytes < 0.8 * fine.bytes and coarse.fingerprint != fine.fingerprint
+    assert "coding" not in fine.settings and coarse.settings["coding"]["kl_nats"] == 0.05
+    assert not repair_cache(tmp_path / "coarse", settings).repaired
+
+
 def test_unlabeled_data_gets_equal_weights_and_says_so(
     unlabeled: Path, save_teacher: Save, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from edgeseg.config import resolve, to_plain
 from edgeseg.errors import ConfigError
+from edgeseg.softlabels import Coding
 from edgeseg.teachers import CacheSettings
 
 
@@ -17,6 +18,9 @@ def test_settings_come_from_options_and_overrides() -> None:
         "flip": None,
     }
     settings = resolve(CacheSettings, overrides=["flip=true"], options=options)
+    assert settings.coding == Coding()
+    coarse = resolve(CacheSettings, overrides=["coding.kl_nats=0.001", "coding.stride=4"], options=options)
+    assert coarse.coding == Coding(kl_nats=1e-3, stride=4)
     assert settings.flip and [s.temperature for s in settings.specs] == [3.0, 4.0]
     assert resolve(CacheSettings, options=to_plain(settings)) == settings
 

@@ -16,7 +16,7 @@ from edgeseg.deploy.runners.base import StagedRunner
 
 WINDOW = 5
 """Calls whose median is held against that of as many before."""
-STEADY = 0.03
+STEADY = 0.05
 """Relative difference of two windows' medians below which the latency is called steady."""
 
 

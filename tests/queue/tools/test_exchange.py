@@ -1,0 +1,347 @@
+"""Out to each tool and back: what is drawn there is what the dataset says, pixel for pixel."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.queue.fleet import Uploads, item_id
+from edgeseg import datasets
+from edgeseg.classes import ClassMap, SegmentationClass
+from edgeseg.datasets.labeled import read_lineage
+from edgeseg.errors import ConfigError, DataError, QueueError, UsageError
+from edgeseg.images import read_image, read_label, write_png
+from edgeseg.queue.database import Database
+from edgeseg.queue.exporting import ExportSettings, export_items
+from edgeseg.queue.importing import ImportSettings, import_labels
+from edgeseg.queue.listing import ListSettings, list_items
+from edgeseg.queue.stats import queue_stats
+from edgeseg.queue.tools import cvat
+from edgeseg.queue.tools.brush import decode_brush, encode_brush
+
+SIZE = (48, 64)
+Maps = dict[str, np.ndarray]
+
+
+def asked(database: Database, regions_of: dict[str, list[dict]]) -> dict[str, np.ndarray]:
+    """Pixels that are asked for, decoded here from the records' runs."""
+    found = {}
+    for row in list_items(ListSettings(batch="one"), database):
+        mask = np.zeros(SIZE, bool)
+        for index in row["regions"]:
+            counts = regions_of[row["id"]][index]["rle"]["counts"]
+            flat = np.concatenate([np.full(run, i % 2 == 1) for i, run in enumerate(counts)])
+            mask |= flat.reshape(SIZE[1], SIZE[0]).T
+        found[row["id"]] = mask
+    return found
+
+
+def drawn(number: int) -> np.ndarray:
+    """Labels that a person might have drawn: ragged, and of several classes."""
+    rng = np.random.default_rng(number)
+    label = np.full(SIZE, 255, np.uint8)
+    for cls in range(4):
+        label[rng.random(SIZE) < 0.15] = cls
+    return label
+
+
+def label_studio_export(tasks: list[dict], labels: Maps, classes: ClassMap, who: str = "anna@x") -> list[dict]:
+    """What Label Studio exports once everything was drawn by brush."""
+    for task in tasks:
+        label = labels[task["data"]["item_id"]]
+        result = [
+            {
+                "id": f"drawn{cls}", "type": "brushlabels", "from_name": "brush", "to_name": "image",
+                "original_height": SIZE[0], "original_width": SIZE[1], "image_rotation": 0,
+                "value": {"format": "rle", "rle": encode_brush(label == cls), "brushlabels": [classes.names[cls]]},
+            }
+            for cls in np.unique(label[label != 255]).tolist()
+        ]  # fmt: skip
+        task.setdefault("annotations", []).append(
+            {"completed_by": {"email": who}, "updated_at": "2026-03-04T10:00:00Z", "result": result}
+        )
+    return tasks
+
+
+def test_label_studio_gets_only_the_chosen_regions(
+    selected: Database, classes: ClassMap, out: Path, model_map: Maps, regions_of: dict[str, list[dict]]
+) -> None:
+    report = export_items(ExportSettings("label-studio"), classes, selected, out)
+    assert (report.exported, report.regions, report.refused) == (3, 6, {})
+    where = asked(selected, regions_of)
+    tasks = json.loads((out / "tasks.json").read_text())
+    assert {task["data"]["item_id"] for task in tasks} == set(where)
+    for task in tasks:
+        item = task["data"]["item_id"]
+        (prediction,) = task["predictions"]
+        assert {"model_version", "score", "result"} <= prediction.keys()
+        shapes = prediction["result"]
+        assert len({shape["id"] for shape in shapes}) == len(shapes)
+        painted = np.full(SIZE, 255, np.uint8)
+        for shape in shapes:
+            assert (shape["original_height"], shape["original_width"], shape["image_rotation"]) == (*SIZE, 0)
+            if shape["type"] == "brushlabels":
+                mask = decode_brush(shape["value"]["rle"], *SIZE)
+                painted[mask] = classes.names.index(shape["value"]["brushlabels"][0])
+        expected = np.where(where[item], model_map[item], 255)
+        assert (painted == expected).all()
+        outlines = [shape for shape in shapes if shape["from_name"] == "asked"]
+        assert len(outlines) == 2
+        assert all(0 <= n <= 100 for shape in outlines for point in shape["value"]["points"] for n in point)
+        assert (read_image(out / "images" / f"{item}.png").shape[:2]) == SIZE
+    assert queue_stats(selected).states["exported"] == 3
+
+
+def test_exporting_again_gives_the_same_tasks_and_leases_nothing_twice(
+    selected: Database, classes: ClassMap, out: Path, tmp_path: Path
+) -> None:
+    for folder in (out, tmp_path / "again"):
+        assert export_items(ExportSettings("label-studio"), classes, selected, folder).exported == 3
+    assert (out / "tasks.json").read_bytes() == (tmp_path / "again" / "tasks.json").read_bytes()
+    assert queue_stats(selected).leases == {"labelers": 3}
+    with pytest.raises(UsageError, match="nothing is selected; choose with edgeseg queue select"):
+        export_items(ExportSettings("label-studio", owner="someone else"), classes, selected, tmp_path / "third")
+
+
+@pytest.mark.parametrize("tool", ["label-studio", "cvat", "cvat-masks", "folder"])
+def test_what_is_drawn_comes_back_pixel_for_pixel(
+    tool: str, selected: Database, classes: ClassMap, out: Path, tmp_path: Path, regions_of: dict[str, list[dict]]
+) -> None:
+    kind: Any = tool.removesuffix("-masks")
+    export_items(ExportSettings(kind), classes, selected, out)
+    labels = {item: drawn(number) for number, item in enumerate(asked(selected, regions_of))}
+    back = tmp_path / "back"
+    back.mkdir()
+    if tool == "label-studio":
+        back = back / "export.json"
+        tasks = json.loads((out / "tasks.json").read_text())
+        back.write_text(json.dumps(label_studio_export(tasks, labels, classes)))
+    elif tool == "cvat":
+        back = back / "annotations.xml"
+        back.write_text(cvat_xml(labels, classes))
+    elif tool == "cvat-masks":
+        back = back / "masks.zip"
+        cvat.write_masks(labels.items(), classes, back)
+    else:
+        for item, label in labels.items():
+            write_png(back / "labels" / f"{item}.png", label)
+    found = import_labels(ImportSettings(kind), back, classes, selected, tmp_path / "labels")
+    assert (found.items, found.annotations, found.conflicts) == (3, 3, 0)
+    dataset = datasets.open(f"labeled:{tmp_path / 'labels'}")
+    assert len(dataset) == 3
+    assert dataset.class_map.names == classes.names
+    for index, sample in enumerate(dataset.sample_ids):
+        assert (dataset.label(index) == labels[Path(sample).name]).all()
+    assert queue_stats(selected).states["merged"] == 3
+
+
+def cvat_xml(labels: Maps, classes: ClassMap) -> str:
+    """An export as CVAT writes it: each class as one mask over its bounding box."""
+    images = []
+    for number, (item, label) in enumerate(labels.items()):
+        masks = []
+        for cls in np.unique(label[label != 255]).tolist():
+            rows, columns = np.nonzero(label == cls)
+            top, left = rows.min(), columns.min()
+            inside = (label == cls)[top : rows.max() + 1, left : columns.max() + 1]
+            runs, value = [0], False
+            for pixel in inside.ravel():
+                if pixel != value:
+                    runs.append(0)
+                    value = pixel
+                runs[-1] += 1
+            masks.append(
+                f'<mask label="{classes.names[cls]}" source="manual" occluded="0" rle="{", ".join(map(str, runs))}" '
+                f'left="{left}" top="{top}" width="{inside.shape[1]}" height="{inside.shape[0]}" z_order="0"></mask>'
+            )
+        images.append(f'<image id="{number}" name="{item}.png" width="64" height="48">{"".join(masks)}</image>')
+    return f"<?xml version='1.0'?><annotations><version>1.1</version>{''.join(images)}</annotations>"
+
+
+def test_cvat_gets_connected_masks_of_the_prediction(
+    selected: Database, classes: ClassMap, out: Path, model_map: Maps, regions_of: dict[str, list[dict]]
+) -> None:
+    export_items(ExportSettings("cvat"), classes, selected, out)
+    where = asked(selected, regions_of)
+    found = list(cvat.read_export(out / "annotations.xml", classes))
+    assert {annotation.item_id for annotation in found} == set(where)
+    for annotation in found:
+        expected = np.where(where[annotation.item_id], model_map[annotation.item_id], 255)
+        assert (annotation.label == expected).all()
+    manifest = [json.loads(line) for line in (out / "images" / "manifest.jsonl").read_text().splitlines()]
+    assert manifest[:2] == [{"version": "1.0"}, {"type": "images"}]
+    assert {(line["name"], line["width"], line["height"]) for line in manifest[2:]} == {(i, 64, 48) for i in where}
+
+
+def test_the_rest_becomes_the_prediction_where_it_is_confident(
+    selected: Database, classes: ClassMap, out: Path, model_map: Maps, regions_of: dict[str, list[dict]]
+) -> None:
+    export_items(ExportSettings("folder"), classes, selected, out)
+    where = asked(selected, regions_of)
+    for item, mask in where.items():
+        label = np.full(SIZE, 255, np.uint8)
+        label[mask] = 6
+        label[np.flatnonzero(mask.any(1))[0]] = 255
+        write_png(out / "labels" / f"{item}.png", label)
+    settings = ImportSettings("folder", "prediction", 0.6)
+    import_labels(settings, out, classes, selected, out / "data")
+    confident = (np.arange(48) * 5 <= 102)[:, None] & np.ones(SIZE, bool)
+    for item, mask in where.items():
+        expected = np.full(SIZE, 255, np.uint8)
+        rest = confident & ~mask
+        expected[rest] = model_map[item][rest]
+        blank = np.zeros(SIZE, bool)
+        blank[np.flatnonzero(mask.any(1))[0]] = True
+        expected[mask & ~blank] = 6
+        assert (read_label(out / "data" / "masks" / f"{item}.png") == expected).all()
+
+
+def test_annotators_that_disagree_are_kept_and_counted(
+    selected: Database, classes: ClassMap, out: Path, regions_of: dict[str, list[dict]]
+) -> None:
+    export_items(ExportSettings("folder"), classes, selected, out)
+    item = next(iter(asked(selected, regions_of)))
+    votes = {"anna": [0, 0, 1, 255], "ben": [0, 1, 2, 255], "../../eve": [0, 1, 255, 3]}
+    for who, columns in votes.items():
+        label = np.full(SIZE, 255, np.uint8)
+        label[10, 10:14] = columns
+        # What a tool calls an annotator may be anything; here it is a folder's name.
+        write_png(out / "labels" / who.replace("../", "_") / f"{item}.png", label)
+    found = import_labels(ImportSettings("folder"), out, classes, selected, out / "data")
+    assert (found.items, found.annotations, found.conflict_px, found.conflicts) == (1, 3, 2, 1)
+    assert read_label(out / "data" / "masks" / f"{item}.png")[10, 10:14].tolist() == [0, 1, 255, 3]
+    assert len(list((out / "data" / "annotations" / item).glob("*.png"))) == 3
+    lineage = read_lineage(out / "data", item)
+    assert sorted(one["annotator"] for one in lineage["annotators"]) == ["__eve", "anna", "ben"]
+    assert lineage["conflict_px"] == 2
+
+
+def test_lineage_goes_down_to_the_region(
+    selected: Database, classes: ClassMap, out: Path, regions_of: dict[str, list[dict]]
+) -> None:
+    export_items(ExportSettings("label-studio"), classes, selected, out)
+    where = asked(selected, regions_of)
+    labels = {item: np.where(mask, 5, 255).astype(np.uint8) for item, mask in where.items()}
+    tasks = json.loads((out / "tasks.json").read_text())
+    (out / "export.json").write_text(json.dumps(label_studio_export(tasks, labels, classes)))
+    import_labels(ImportSettings("label-studio"), out / "export.json", classes, selected, out / "data")
+    for row in list_items(ListSettings(batch="one"), selected):
+        lineage = read_lineage(out / "data", row["id"])
+        assert lineage["vehicle"] == row["vehicle"]
+        assert (lineage["model_digest"], lineage["policy"], lineage["policy_version"]) == ("a" * 64, "top-share", "1")
+        assert lineage["batch"] == "one"
+        (who,) = lineage["annotators"]
+        assert (who["annotator"], who["at"]) == ("anna@x", "2026-03-04T10:00:00+00:00")
+        assert [region["index"] for region in lineage["regions"]] == row["regions"]
+        for region in lineage["regions"]:
+            assert region["predicted"] == regions_of[row["id"]][region["index"]]["class_name"]
+            assert (region["labeled_px"], region["train_ids"]) == (48, {"5": 48})
+
+
+def test_importing_again_changes_nothing(
+    selected: Database, classes: ClassMap, out: Path, regions_of: dict[str, list[dict]]
+) -> None:
+    export_items(ExportSettings("folder"), classes, selected, out)
+    for number, item in enumerate(asked(selected, regions_of)):
+        write_png(out / "labels" / f"{item}.png", drawn(number))
+    first = import_labels(ImportSettings("folder"), out, classes, selected, out / "data")
+    before = {path: path.read_bytes() for path in (out / "data").rglob("*") if path.is_file()}
+    assert import_labels(ImportSettings("folder"), out, classes, selected, out / "data") == first
+    assert {path: path.read_bytes() for path in (out / "data").rglob("*") if path.is_file()} == before
+
+
+def test_frames_that_a_tool_would_reject_are_named_and_stay(
+    selected: Database, classes: ClassMap, out: Path, uploads: Uploads, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = list_items(ListSettings(batch="one"), selected)
+    record = json.loads((uploads.folder / "records" / rows[0]["vehicle"] / f"{rows[0]['id']}.json").read_text())
+    picture = next(blob for blob in record["blobs"] if blob["kind"] == "image")
+    content = bytearray((uploads.folder / picture["key"]).read_bytes())
+    content[-20] ^= 1
+    (uploads.folder / picture["key"]).write_bytes(bytes(content))
+    report = export_items(ExportSettings("label-studio"), classes, selected, out)
+    assert list(report.refused) == [rows[0]["id"]]
+    assert "is damaged, its bytes are not those of the record's digest" in report.refused[rows[0]["id"]]
+    assert f"item {rows[0]['id']} was left out" in capsys.readouterr().err
+    assert queue_stats(selected).states["selected"] == 1
+
+
+def test_classes_that_the_map_does_not_have_are_named(selected: Database, classes: ClassMap, out: Path) -> None:
+    few = ClassMap("few", classes.classes[:2])
+    report = export_items(ExportSettings("cvat"), few, selected, out)
+    assert report.exported == 0
+    assert all("--classes has" in reason for reason in report.refused.values())
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (SegmentationClass("a:b", (1, 2, 3), (9,)), "labeling tools take no colons, commas, quotes or tags"),
+        (SegmentationClass("other", (10, 255, 0), (9,)), "have the colour .* which is another's or the background's"),
+        (SegmentationClass("black", (0, 0, 0), (9,)), "have the colour .* which is another's or the background's"),
+    ],
+)
+def test_labels_that_no_tool_can_tell_apart_are_refused(
+    selected: Database, classes: ClassMap, out: Path, row: SegmentationClass, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        export_items(ExportSettings("cvat"), ClassMap("bad", (*classes.classes, row)), selected, out)
+    assert not out.exists()
+
+
+def test_items_that_are_not_out_for_labeling_are_refused(selected: Database, classes: ClassMap, out: Path) -> None:
+    write_png(out / "labels" / f"{'0' * 64}.png", drawn(0))
+    with pytest.raises(QueueError, match="is not in the queue; is this the --db that it was exported from"):
+        import_labels(ImportSettings("folder"), out, classes, selected, out / "data")
+    (out / "labels" / f"{'0' * 64}.png").unlink()
+    waiting = list_items(ListSettings(state="flagged"), selected)[0]["id"]
+    write_png(out / "labels" / f"{waiting}.png", drawn(0))
+    with pytest.raises(QueueError, match="is flagged: it is not out for labeling; did its lease run out"):
+        import_labels(ImportSettings("folder"), out, classes, selected, out / "data")
+
+
+@pytest.mark.parametrize(
+    ("tool", "name", "content", "message"),
+    [
+        ("label-studio", "x.json", b"{}", "is no JSON export of Label Studio"),
+        ("label-studio", "x.json", b"[1", "is no JSON export of Label Studio"),
+        ("cvat", "x.xml", b"<annotations", "is no export of CVAT"),
+        ("cvat", "x.xml", b"<!DOCTYPE a [<!ENTITY x 'y'>]><annotations/>", "has no document type"),
+        ("cvat", "x.xml", b'<a><image name="b" width="99999" height="99999"/></a>', "is out of bounds"),
+        ("folder", "nothing", b"", "no labels there; put them into labels/ITEM_ID.png"),
+    ],
+)
+def test_exports_of_another_form_are_told(
+    selected: Database, classes: ClassMap, tmp_path: Path, tool: Any, name: str, content: bytes, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        import_labels(ImportSettings(tool), path, classes, selected, tmp_path / "data")
+
+
+def test_a_colour_of_no_class_is_told(selected: Database, classes: ClassMap, tmp_path: Path) -> None:
+    done, content = cv2.imencode(".png", np.full((*SIZE, 3), 77, np.uint8))
+    assert done
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\n")
+        archive.writestr(f"SegmentationClass/{item_id(0)}.png", content.tobytes())
+    with pytest.raises(DataError, match=r"has the colour \(77, 77, 77\), which no class has"):
+        import_labels(ImportSettings("cvat"), tmp_path / "x.zip", classes, selected, tmp_path / "data")
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ConfigError, match="--to 'paper': tools are label-studio, cvat, folder"):
+        ExportSettings("paper")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="--rest 'guess': write ignore or prediction"):
+        ImportSettings(rest="guess")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="min_confidence must be within 0 to 1, got 2"):
+        ImportSettings(min_confidence=2)
+    with pytest.raises(ConfigError, match="lease_days must be above 0"):
+        ExportSettings(lease_days=0)
