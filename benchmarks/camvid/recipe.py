@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from benchmarks.common.files import Files
+from benchmarks.common.job import CamvidJob, read_yaml
 from benchmarks.common.steps import Figures, merge
 from edgeseg import config, students, teachers
 
@@ -52,28 +50,11 @@ def student_of(cell: str) -> str:
 
 def read_recipe(path: Path) -> Recipe:
     """Reads a recipe."""
-    return Recipe(**yaml.safe_load(path.read_text()))
+    return Recipe(**read_yaml(path))
 
 
-@dataclass(frozen=True)
-class Job:
-    """A recipe on one copy of the data.
-
-    Attributes:
-        recipe: What is trained.
-        data: CamVid in the SegNet layout.
-        out: Folder of the runs.
-        files: What ``file:NAME`` in the recipe stands for.
-    """
-
-    recipe: Recipe
-    data: Path
-    out: Path
-    files: Files
-
-    def spec(self, split: str) -> str:
-        """Dataset spec of a split."""
-        return f"camvid:{self.data}#{split}"
+class Job(CamvidJob[Recipe]):
+    """The recipe as settings of what it starts."""
 
     def teacher_settings(self, name: str) -> students.TrainSettings:
         """Of a teacher's training; nothing is chosen on ``#val``."""
@@ -92,10 +73,6 @@ class Job:
         specs = [f"{self.out / name / 'last.edgeseg'}:{t:g}" for name, t in self.recipe.temperatures.items()]
         options = {**self.recipe.cache, "teachers": specs, "data": self.spec(split), **extra}
         return config.resolve(teachers.CacheSettings, options=options)
-
-    def portable(self, text: str) -> str:
-        """The text without this machine's paths."""
-        return self.files.portable(text, self.data)
 
     def _training(self, kind: type[students.TrainSettings], extra: Figures) -> students.TrainSettings:
         merged = merge(merge(self.recipe.common, {"data": self.spec("train"), "val": "none"}), extra)

@@ -9,14 +9,13 @@ Only ``#train`` is trained on, nothing is chosen on ``#val``: every checkpoint i
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from pathlib import Path
 
 from benchmarks.camvid import results
 from benchmarks.camvid.recipe import Job, read_recipe
 from benchmarks.common import work
-from benchmarks.common.files import Files
+from benchmarks.common.job import command_line, places
 from benchmarks.common.steps import Figures, Step, Steps
 from edgeseg.deploy import benchmark
 from edgeseg.deploy import export as exporting
@@ -70,17 +69,10 @@ def deploy(job: Job, run: str) -> Figures:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="CamVid in the SegNet layout")
-    parser.add_argument("--file", action="append", default=[], metavar="NAME=PATH", help="file that the recipe names")
-    parser.add_argument("--recipe", type=Path, default=HERE / "recipe.yaml")
-    parser.add_argument("--out", type=Path, default=Path("runs/camvid"))
-    parser.add_argument("--results", type=Path, default=HERE.parent / "results" / "camvid")
+    parser = command_line(__doc__, HERE)
     parser.add_argument("--bench", action="store_true", help="measure latencies too, on an otherwise idle machine")
-    parser.add_argument("--tables", action="store_true", help="only write the tables of what is there")
     given = parser.parse_args()
-    out = given.out.resolve()
-    job = Job(read_recipe(given.recipe), given.data.resolve(), out, Files.parse(given.file, out))
+    job = Job(read_recipe(given.recipe), *places(given))
     done = Steps(job.out)
     if not given.tables:
         done.run(steps(job))

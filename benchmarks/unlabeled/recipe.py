@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from benchmarks.common.files import Files
+from benchmarks.common.job import CamvidJob, read_yaml
 from benchmarks.common.steps import Figures, merge
 from edgeseg import config, students, teachers
 
@@ -51,7 +49,7 @@ class Recipe:
 
 def read_recipe(path: Path) -> Recipe:
     """Reads a recipe."""
-    return Recipe(**yaml.safe_load(path.read_text()))
+    return Recipe(**read_yaml(path))
 
 
 def folder_of(share: str, name: str) -> str:
@@ -59,25 +57,8 @@ def folder_of(share: str, name: str) -> str:
     return f"{share.replace('/', '-')}-{name}"
 
 
-@dataclass(frozen=True)
-class Job:
-    """A recipe on one copy of the data.
-
-    Attributes:
-        recipe: What is trained.
-        data: CamVid in the SegNet layout.
-        out: Folder of the runs.
-        files: What ``file:NAME`` in the recipe stands for.
-    """
-
-    recipe: Recipe
-    data: Path
-    out: Path
-    files: Files
-
-    def spec(self, split: str) -> str:
-        """Dataset spec of a split."""
-        return f"camvid:{self.data}#{split}"
+class Job(CamvidJob[Recipe]):
+    """The recipe as settings of what it starts."""
 
     def arm_settings(self, share: str, arm: str, seed: int) -> students.TrainSettings:
         """Of a student's training."""

@@ -8,12 +8,11 @@ two share the work. ``--without-ensemble`` leaves out the teachers, whom the fil
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.common import work
-from benchmarks.common.files import Files
+from benchmarks.common.job import command_line, places
 from benchmarks.common.steps import Figures, Step, Steps
 from benchmarks.unlabeled import tables
 from benchmarks.unlabeled.recipe import Job, Recipe, folder_of, read_recipe
@@ -77,19 +76,13 @@ def without_ensemble(recipe: Recipe) -> Recipe:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="CamVid in the SegNet layout")
-    parser.add_argument("--file", action="append", default=[], metavar="NAME=PATH", help="file that the recipe names")
-    parser.add_argument("--recipe", type=Path, default=HERE / "recipe.yaml")
-    parser.add_argument("--out", type=Path, default=Path("runs/unlabeled"))
-    parser.add_argument("--results", type=Path, default=HERE.parent / "results" / "unlabeled")
+    parser = command_line(__doc__, HERE)
     parser.add_argument("--without-ensemble", action="store_true", help="leave out teachers and distillation")
-    parser.add_argument("--tables", action="store_true", help="only write the tables of what is there")
     given = parser.parse_args()
-    recipe, out = read_recipe(given.recipe), given.out.resolve()
+    recipe = read_recipe(given.recipe)
     if given.without_ensemble:
         recipe = without_ensemble(recipe)
-    job = Job(recipe, given.data.resolve(), out, Files.parse(given.file, out))
+    job = Job(recipe, *places(given))
     done = Steps(job.out)
     if not given.tables:
         done.run(steps(job))

@@ -31,12 +31,12 @@ def keep(job: Job, steps: Steps, results: Path) -> None:
     names = [*runs, *trained, *whole]
     done = {name: found for name in names if (found := steps.figures(name)) is not None}
     summary = json.dumps({"machine": describe_machine(), "steps": done}, indent=1)
-    write_atomic(results / "summary.json", job.files.portable(summary, job.data) + "\n")
+    write_atomic(results / "summary.json", job.portable(summary) + "\n")
     for run in (*runs, *trained):
         if run in done:
             for kind in ("metrics.jsonl", "config.yaml"):
                 text = (job.out / run / kind).read_text()
-                write_atomic(results / f"{run}.{kind}", job.files.portable(text, job.data))
+                write_atomic(results / f"{run}.{kind}", job.portable(text))
     found = {share: tables_of(job, done, share) for share in job.recipe.shares}
     parts = [f"## {title}\n\n{markdown.table(*table)}" for tables in found.values() for title, table in tables.items()]
     write_atomic(results / "table.md", "\n\n".join([LEAD, *parts]))
