@@ -88,6 +88,9 @@ def score(
         list[str] | None,
         typer.Option("--trigger", help="file:PATH, signal:USR1 or package.module:Class asks for frames; repeatable."),
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="YAML of the policy; replaced, it is read again.")
+    ] = None,
     pre_roll: Annotated[float | None, typer.Option("--pre-roll", help="Seconds kept before a trigger.")] = None,
     post_roll: Annotated[float | None, typer.Option("--post-roll", help="Seconds kept after a trigger.")] = None,
     spool_quota: Annotated[
@@ -150,6 +153,7 @@ def score(
         **_budgets(budget_frames, budget_bytes, budget_regions),
         "policy.forms": [one.value for one in form] if form else None,
         "policy.triggers": trigger or None,
+        "policy_file": policy,
         "policy.pre_roll_s": pre_roll,
         "policy.post_roll_s": post_roll,
         "trace": trace,

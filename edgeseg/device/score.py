@@ -21,6 +21,7 @@ from edgeseg.device.agent.agent import Agent, AgentSettings
 from edgeseg.device.agent.models import ModelSlot
 from edgeseg.device.agent.status import FrameReport
 from edgeseg.device.agent.surroundings import Surroundings, parse_place
+from edgeseg.device.agent.watched import SettingsFile
 from edgeseg.device.crops import crop_mask
 from edgeseg.device.items import Kept, Provenance, describe, encode_blobs
 from edgeseg.device.keeping import POLICY_VERSION, Keeper
@@ -64,6 +65,7 @@ class ScoreSettings:
             held in memory until the run ends.
         trace: File for all frames as a policy sees them, for ``edgeseg policy replay``; None for none.
         policy: What is kept under budgets in a time; without a budget there, ``budget_frames`` decides.
+        policy_file: The same from a YAML file, which is read again when it is replaced.
         agent: How it runs as a service.
     """
 
@@ -84,6 +86,7 @@ class ScoreSettings:
     ranking: Path | None = None
     trace: Path | None = None
     policy: PolicySettings = field(default_factory=PolicySettings)
+    policy_file: Path | None = None
     agent: AgentSettings = field(default_factory=AgentSettings)
 
     __pydantic_config__: ClassVar = STRICT
@@ -93,6 +96,10 @@ class ScoreSettings:
             raise ConfigError(f"budget_frames must be 1 or more, got {self.budget_frames}; leave it out to keep all")
         if self.budget_frames is not None and self.policy.chooses:
             raise ConfigError("budget_frames is of one run; with a policy's budget or trigger leave it out")
+        if self.policy_file is not None and (self.policy.chooses or self.budget_frames is not None):
+            raise ConfigError(
+                f"the policy is in {self.policy_file}; write its budgets and triggers there, and no others"
+            )
         if self.superpixel_px < 16:
             raise ConfigError(f"superpixel_px must be at least 16, got {self.superpixel_px}")
         self.strategy_options()
@@ -132,6 +139,7 @@ class ScoreReport:
         unreadable: Images that could not be decoded and were skipped.
         reconnects: How often a live source was lost.
         model_swaps: How often the model's file was replaced by one that runs since.
+        policy_swaps: How often the policy's file was replaced by one that could be used.
         troubles: Frames that were black, frozen, of another size or at a clock that is off; seconds short of memory.
         interrupted: Whether it ended on a signal before its source did.
         timing_ms: Medians a frame: ``decode``, ``network`` (preprocessing inside), ``scoring`` (host
@@ -151,6 +159,7 @@ class ScoreReport:
     unreadable: int
     reconnects: int
     model_swaps: int
+    policy_swaps: int
     troubles: dict[str, int]
     interrupted: bool
     timing_ms: dict[str, float | None]
@@ -193,6 +202,11 @@ def _require_outputs(runner: Runner, strategy: Strategy, name: str) -> None:
     require_outputs(runner, tuple(dict.fromkeys(("class_map", *strategy.needs))), f"strategy {name}")
 
 
+def _require_choice(policy: PolicySettings) -> None:
+    if not policy.chooses:
+        raise ConfigError("a policy's file must name a budget (frames, bytes or regions) or triggers")
+
+
 @dataclass(frozen=True)
 class _Ranked:
     """One line of the ranking; ``item_id`` is None where the frame was not spooled."""
@@ -218,10 +232,13 @@ class _Run:
         self.displaced: set[str] = set()
         self.refused = 0
         self.trace = TraceWriter(settings.trace) if settings.trace is not None else None
-        self.observer = Observer(settings.policy.forms, settings.policy.frame_rate_hz)
+        self.policy_file = SettingsFile(settings.policy_file, PolicySettings) if settings.policy_file else None
+        policy = self.policy_file.settings if self.policy_file else settings.policy
+        if self.policy_file is not None:
+            _require_choice(policy)
+        self.observer = Observer(policy.forms, policy.frame_rate_hz)
         stream = f"{settings.strategy} {agent.runner.digest}"
-        chooses = settings.policy.chooses
-        self.stream = StreamKeeper(settings.policy, spool, stream, settings.seed) if chooses else None
+        self.stream = StreamKeeper(policy, spool, stream, settings.seed) if policy.chooses else None
 
     def __enter__(self) -> _Run:
         return self
@@ -244,6 +261,8 @@ class _Run:
 
     def take(self, frame: Frame, start: int) -> None:
         """Scores a frame, spools it if it is kept, and tells how it went since ``start``."""
+        if self.policy_file is not None:
+            self.policy_file.between_frames(self._adopt)
         troubles = self.agent.troubles(frame)
         score, item_id = (None, None) if self.agent.is_unfit(frame, troubles) else self._score(frame)
         self.timing.add("total", time.perf_counter_ns() - start)
@@ -264,6 +283,12 @@ class _Run:
             item = self._keep(view, verdict, chosen) if wanted else None
         self._rank(frame, verdict.value, item)
         return verdict.value, item
+
+    def _adopt(self, policy: PolicySettings) -> None:
+        _require_choice(policy)
+        if self.stream is not None:
+            self.stream.adopt(policy)
+            self.observer = Observer(policy.forms, policy.frame_rate_hz)
 
     def finish(self) -> None:
         """Decides on frames that wait for a decision, when the source has ended."""
@@ -394,6 +419,7 @@ class _Run:
             unreadable=unreadable,
             reconnects=status.reconnects,
             model_swaps=status.swaps,
+            policy_swaps=self.policy_file.swaps if self.policy_file else 0,
             troubles={name: count for name, count in status.troubles.items() if count},
             interrupted=interrupted,
             timing_ms=self.timing.medians_ms(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -53,7 +54,7 @@ class SettingsFile(Generic[Settings]):
 
     Attributes:
         settings: Those in force.
-        refused: How often new ones could not be used.
+        swaps, refused: How often new ones came, and could not be used.
 
     Raises:
         ConfigError: The file cannot be used at the start.
@@ -61,21 +62,27 @@ class SettingsFile(Generic[Settings]):
 
     def __init__(self, path: Path, kind: type[Settings]) -> None:
         self.settings = resolve(kind, path)
-        self.refused = 0
+        self.swaps = self.refused = 0
         self._path, self._kind = path, kind
         self._watched = WatchedFile(path)
 
-    def between_frames(self) -> bool:
-        """Reads the file where it is new; whether other settings are in force from now on."""
+    def between_frames(self, adopt: Callable[[Settings], object]) -> None:
+        """Reads the file where it is new.
+
+        Args:
+            adopt: Puts the new settings in force; raises ``ConfigError`` where it cannot, and leaves the old ones.
+        """
         if not self._watched.has_changed():
-            return False
+            return
         try:
             new = resolve(self._kind, self._path)
+            if new == self.settings:
+                return
+            adopt(new)
         except ConfigError as error:
             self.refused += 1
             warn(f"{self._path}: was replaced by settings that cannot be used, so the old ones stay: {error}")
-            return False
-        changed, self.settings = new != self.settings, new
-        if changed:
-            say(f"{self._path}: the new settings hold from now on")
-        return changed
+            return
+        self.settings = new
+        self.swaps += 1
+        say(f"{self._path}: the new settings hold from now on")

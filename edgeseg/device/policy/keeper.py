@@ -15,7 +15,7 @@ from edgeseg.device.policy.settings import PolicySettings
 from edgeseg.device.policy.state import PolicyState
 from edgeseg.device.policy.triggers import Trigger, open_triggers
 from edgeseg.device.spool import Spool
-from edgeseg.errors import SpoolFull
+from edgeseg.errors import ConfigError, SpoolFull
 from edgeseg.progress import say
 
 SAVED_EVERY_S = 10.0
@@ -56,7 +56,9 @@ class StreamKeeper:
     def __init__(self, settings: PolicySettings, spool: Spool, stream: str, seed: int = 0) -> None:
         self._settings = settings
         self._spool = spool
+        self._seed = seed
         self._policy = Policy(settings, seed)
+        self._time_s = 0.0
         self._triggers: list[Trigger] = open_triggers(settings.triggers)
         self._roll = Roll(settings.pre_roll_s, settings.roll_every_s, settings.roll_bytes)
         self._state = PolicyState(Path(spool.path), stream)
@@ -85,7 +87,7 @@ class StreamKeeper:
             OutputError: The spool cannot be written.
         """
         reason = next((told for trigger in self._triggers if (told := trigger.poll())), None)
-        time_s = seen.candidate.time_s
+        self._time_s = time_s = seen.candidate.time_s
         if reason is not None:
             return self._keep_asked(seen, reason)
         if time_s <= self._asked_until_s and time_s >= self._asked_s + self._settings.roll_every_s:
@@ -95,6 +97,27 @@ class StreamKeeper:
             self._roll.add(time_s, seen.make(Kept("full", max(seen.candidate.score, 0.0), "pre-roll")))
         self._waiting[seen.candidate.frame] = seen
         return self._apply(self._policy.offer(seen.candidate))
+
+    def adopt(self, settings: PolicySettings) -> list[str]:
+        """Decides by another policy from now on; what waits is decided on by the old one.
+
+        What was spent and seen counts on; the stream's sample where the new one has the same budgets and forms.
+
+        Returns:
+            Ids of the items that thereby came in.
+
+        Raises:
+            ConfigError: A trigger cannot be opened; the old policy goes on.
+            OutputError: The spool cannot be written.
+        """
+        self._open_triggers(settings)
+        came = self._apply(self._policy.finish())
+        old, before = self._policy, self._settings
+        same = (settings.forms, settings.budgets().named().keys()) == (before.forms, before.budgets().named().keys())
+        self._policy, self._settings = Policy(settings, self._seed), settings
+        self._policy.restore(old.to_dict(), same, self._time_s)
+        self._roll = Roll(settings.pre_roll_s, settings.roll_every_s, settings.roll_bytes)
+        return came
 
     def finish(self) -> list[str]:
         """Decides on what is left at the end of a drive.
@@ -111,6 +134,16 @@ class StreamKeeper:
         for trigger in self._triggers:
             trigger.close()
         self._state.close()
+
+    def _open_triggers(self, settings: PolicySettings) -> None:
+        # The old ones first: two cannot listen to one signal.
+        for trigger in self._triggers:
+            trigger.close()
+        try:
+            self._triggers = open_triggers(settings.triggers)
+        except ConfigError:
+            self._triggers = open_triggers(self._settings.triggers)
+            raise
 
     def _keep_asked(self, seen: Seen, reason: str) -> list[str]:
         say(f"frame {seen.candidate.frame} is asked for: {reason}")
