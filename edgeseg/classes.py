@@ -139,3 +139,14 @@ class ClassMap:
             raise ConfigError(
                 f"class map is malformed ({error!r}); it needs name and classes: name, color, ids"
             ) from None
+
+
+def voc_color(number: int) -> tuple[int, int, int]:
+    """Colour RGB of PASCAL VOC's list: the bits of the number, dealt in turn to the high bits of red, green and blue.
+
+    Args:
+        number: 0 to 255; 0 is black, and neighbours differ.
+    """
+    bits = [number >> bit & 1 for bit in range(8)]
+    red, green, blue = (sum(bit << (7 - place) for place, bit in enumerate(bits[channel::3])) for channel in range(3))
+    return red, green, blue

@@ -10,10 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgeseg import config
-from edgeseg.classes import IGNORE_INDEX, ClassMap, SegmentationClass
+from edgeseg.classes import IGNORE_INDEX, ClassMap, SegmentationClass, voc_color
 from edgeseg.datasets.base import Dataset
 from edgeseg.datasets.pairs import (
     FileDataset,
@@ -93,14 +91,7 @@ def _class_map(root: Path, has_masks: bool) -> ClassMap:
 
 def _row(index: int, row: Any) -> dict[str, Any]:
     plain = row if isinstance(row, dict) else {"name": row}
-    return {"color": _distinct_color(index), "ids": [index], **plain}
-
-
-def _distinct_color(index: int) -> list[int]:
-    # The colour list of PASCAL VOC: the bits of the number, dealt in turn to the high bits of red, green and blue.
-    number = index + 1
-    bits = np.unpackbits(np.array([number], np.uint8), bitorder="little")
-    return [int(sum(int(bits[3 * k + c]) << (7 - k) for k in range(3) if 3 * k + c < 8)) for c in range(3)]
+    return {"color": voc_color(index + 1), "ids": [index], **plain}
 
 
 def _list(images: Path, masks: Path, split: str | None) -> Listing:

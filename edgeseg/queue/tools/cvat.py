@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.classes import IGNORE_INDEX, ClassMap
+from edgeseg.classes import IGNORE_INDEX, ClassMap, voc_color
 from edgeseg.errors import DataError
 from edgeseg.files import atomic_path, write_atomic
 from edgeseg.queue.tools.lint import BACKGROUND
@@ -23,6 +23,8 @@ from edgeseg.queue.validation import MAX_PIXELS
 
 MASKS_FOLDER = "SegmentationClass/"
 MAX_MEMBER_BYTES = 1 << 30
+OBJECT_COLORS = np.array([voc_color(number) for number in range(256)], np.uint8)
+"""Colours of the objects of a frame, as readers of PASCAL VOC know them; the first one means no object."""
 
 
 def write_tasks(tasks: Iterable[Task], classes: ClassMap, out: Path) -> list[str]:
@@ -69,7 +71,10 @@ def write_masks(labels: Iterable[tuple[str, NDArray[np.uint8]]], classes: ClassM
         for name, label in labels:
             names.append(name)
             archive.writestr(f"{MASKS_FOLDER}{name}.png", _png(palette[label]))
-            archive.writestr(f"SegmentationObject/{name}.png", _png(_objects(label)))
+            pieces = _pieces(label)
+            # Its readers know 255 objects a frame; without a file they take each class as one.
+            if pieces.max() < len(OBJECT_COLORS):
+                archive.writestr(f"SegmentationObject/{name}.png", _png(OBJECT_COLORS[pieces]))
         archive.writestr("ImageSets/Segmentation/default.txt", "".join(f"{name}\n" for name in names))
 
 
@@ -200,14 +205,14 @@ def _code(colors: NDArray[Any]) -> NDArray[np.int64]:
     return np.asarray(rgb[..., 0] << 16 | rgb[..., 1] << 8 | rgb[..., 2])
 
 
-def _objects(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W, 3): each connected piece of a class in a colour of its own."""
+def _pieces(label: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """(H, W): number of each connected piece of a class, from 1; 0 where nothing was labeled."""
     numbered, total = np.zeros(label.shape, np.int64), 0
     for cls in np.unique(label[label != IGNORE_INDEX]).tolist():
         pieces, found = cv2.connectedComponents((label == cls).astype(np.uint8), connectivity=8)
         numbered = np.where(found > 0, found + total, numbered)
         total += pieces - 1
-    return np.stack([numbered >> 16 & 255, numbered >> 8 & 255, numbered & 255], -1).astype(np.uint8)
+    return numbered
 
 
 def _png(image: NDArray[np.uint8]) -> bytes:
