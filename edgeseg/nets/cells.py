@@ -26,5 +26,7 @@ class CellMean(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Averages each cell."""
         if not any(self.padding):
-            return F.avg_pool2d(x, self.cell)
+            # Rows first, which runtimes add up as they lie in memory; pooling of planes takes them twice as long.
+            rows = x.reshape(x.shape[0], x.shape[1], x.shape[2] // self.cell, self.cell, x.shape[3]).mean(dim=3)
+            return F.avg_pool2d(rows, (1, self.cell))
         return F.avg_pool2d(F.pad(x, self.padding), self.cell) * self.factor

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from edgeseg.errors import ConfigError
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.nets.cells import CellMean
+from edgeseg.nets.deployable import last_doubling
+from edgeseg.nets.doubling import STEP
 from edgeseg.nets.features import CellFeatures
 from edgeseg.preprocess import Placement, Preprocess, overlap
 
@@ -118,7 +120,6 @@ class DeployedGraph(nn.Module):
         self.preprocess = FramePreprocess(info.preprocess, frame)
         self.net = net
         height, width = info.preprocess.size
-        self.probs_cells = CellMean(height, width, PROBS_CELL)
         self.entropy_cells = CellMean(height, width, ENTROPY_CELL)
         self.features = CellFeatures(net, info.preprocess.size) if "features" in emit else None
 
@@ -129,21 +130,56 @@ class DeployedGraph(nn.Module):
 
     def summarise(self, logits: Tensor, place: Placement) -> tuple[Tensor, ...]:
         """Turns logits (N, C, h, w) of a frame placed at ``place`` into the outputs."""
-        log_probs = F.log_softmax(logits / self.info.temperature, dim=1)
-        probs = log_probs.exp()
-        entropy = -(probs * log_probs).sum(dim=1)
+        blocks, step = self._blocks(logits)
+        probs, entropy = self._probs_and_entropy(blocks)
+        full_entropy = _spread_out(entropy, step)
         height, width = self.info.preprocess.size
         rows, columns = overlap(place.top, place.height, height)[0], overlap(place.left, place.width, width)[0]
         base = (
-            logits.argmax(dim=1).to(torch.uint8),
-            _to_uint8(entropy / _log_classes(self.info)),
-            _to_uint8(self.probs_cells(probs)),
-            self.entropy_cells(entropy.unsqueeze(1))[:, 0],
-            entropy[:, rows, columns].mean(dim=(1, 2)),
+            _spread_out(blocks.argmax(dim=1).to(torch.float32), step).to(torch.uint8),
+            _to_uint8(full_entropy / _log_classes(self.info)),
+            _to_uint8(self._cell_probs(probs, step)),
+            self.entropy_cells(full_entropy.unsqueeze(1))[:, 0],
+            full_entropy[:, rows, columns].mean(dim=(1, 2)),
         )
-        return base + self._emitted(logits, probs)
+        return base + self._emitted(logits)
 
-    def _emitted(self, logits: Tensor, probs: Tensor) -> tuple[Tensor, ...]:
+    def _blocks(self, logits: Tensor) -> tuple[Tensor, int]:
+        """Logits (N, C, r², h/r, w/r) and r: the r×r pixels of a block side by side, as the last layer wrote them.
+
+        All that is computed of them goes pixel by pixel, so it need not wait until C×h×w values are in their places;
+        one class map is put in order instead.
+        """
+        height, width = self.info.preprocess.size
+        last = last_doubling(self.net)
+        if last is None or (int(last.blocks.shape[2]) * STEP, int(last.blocks.shape[3]) * STEP) != (height, width):
+            return logits.unsqueeze(2), 1
+        return last.blocks.reshape(-1, self.info.class_map.num_classes, STEP**2, height // STEP, width // STEP), STEP
+
+    def _probs_and_entropy(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Of (N, C, r², ...) logits: probabilities of the same shape, and entropy (N, r², ...) in nats.
+
+        Spelled out because onnxruntime's Softmax transposes wherever the classes are not innermost, and OpenVINO
+        makes one of these four. With z the logits over the temperature, H = max z - log max p - Σ p z.
+        """
+        if self.info.temperature != 1.0:
+            logits = logits / self.info.temperature
+        highest = logits.amax(dim=1, keepdim=True)
+        raised = torch.exp(logits - highest)
+        probs = raised / raised.sum(dim=1, keepdim=True)
+        # Class by class, since a sum over an axis would write all the products down first.
+        products = [p * z for p, z in zip(torch.split(probs, 1, 1), torch.split(logits, 1, 1), strict=True)]
+        expected = sum(products[1:], start=products[0])
+        entropy = (highest - torch.log(probs.amax(dim=1, keepdim=True)) - expected)[:, 0]
+        # Rounding may leave a certain pixel a hair below 0.
+        return probs, entropy.clamp(min=0.0)
+
+    def _cell_probs(self, probs: Tensor, step: int) -> Tensor:
+        """Means (N, C, ⌈h/8⌉, ⌈w/8⌉) of probabilities (N, C, r², h/r, w/r)."""
+        means: Tensor = CellMean(int(probs.shape[3]), int(probs.shape[4]), PROBS_CELL // step)(probs.flatten(1, 2))
+        return means.reshape(-1, int(probs.shape[1]), step**2, *means.shape[2:]).mean(dim=2)
+
+    def _emitted(self, logits: Tensor) -> tuple[Tensor, ...]:
         outputs: tuple[Tensor, ...] = ()
         for name in self.emit:
             if name == "logits":
@@ -151,9 +187,14 @@ class DeployedGraph(nn.Module):
             elif self.features and name == "features":
                 outputs += (self.features.pooled(),)
             else:
-                best = probs.topk(2, dim=1)
+                best = F.softmax(logits / self.info.temperature, dim=1).topk(2, dim=1)
                 outputs += (best.indices.to(torch.uint8), best.values)
         return outputs
+
+
+def _spread_out(blocks: Tensor, step: int) -> Tensor:
+    """(N, r², h/r, w/r), the r×r pixels of a block side by side, to (N, h, w)."""
+    return F.pixel_shuffle(blocks, step)[:, 0] if step > 1 else blocks[:, 0]
 
 
 def _log_classes(info: ModelInfo) -> float:

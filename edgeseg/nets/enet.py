@@ -7,10 +7,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from edgeseg.errors import ConfigError
 from edgeseg.nets.base import SegmentationNet, check_num_classes
+from edgeseg.nets.beside_pool import BesidePool, widening
+from edgeseg.nets.doubling import Doubling
 from edgeseg.nets.pooling import max_pool, max_unpool
 
 
@@ -122,6 +123,10 @@ class InitialBlock(nn.Module):
         activated: Tensor = self.activation(self.norm(joined))
         return activated
 
+    def deployed_form(self) -> nn.Module:
+        """Without the joining, where the pooled cells do not overlap."""
+        return BesidePool(self.conv, self.norm, self.activation) if self.pool.kernel_size == 2 else self
+
 
 class Block(nn.Module):
     """Residual bottleneck: 1×1 down to a quarter of the channels, the middle convolution, 1×1 up again."""
@@ -148,7 +153,8 @@ class DownBlock(nn.Module):
     def __init__(self, form: Layout, channels: int, out_channels: int, dropout: float) -> None:
         super().__init__()
         inner = (out_channels if form.inner_of_outputs else channels) // 4
-        self.missing = out_channels - channels
+        self.channels = channels, out_channels
+        self.widen: nn.Module = nn.ZeroPad3d((0, 0, 0, 0, 0, out_channels - channels))
         self.reduce = _conv(form, channels, inner, 2, stride=2)
         self.middle = _middle(form, inner, "regular", relu=False)
         self.expand = _expansion(form, inner, out_channels, relu=False)
@@ -159,8 +165,12 @@ class DownBlock(nn.Module):
         """Gives features (N, out_channels, H/2, W/2) and the places of the pooling's maxima."""
         branch = self.dropout(self.expand(self.middle(self.reduce(features))))
         pooled, places = max_pool(features)
-        shortcut = functional.pad(pooled, (0, 0, 0, 0, 0, self.missing))
-        return self.activation(shortcut + branch), places
+        return self.activation(self.widen(pooled) + branch), places
+
+    def deployed_form(self) -> nn.Module:
+        """Pads by a convolution, which stays in the layout of its neighbours and takes the sum in."""
+        self.widen = widening(*self.channels)
+        return self
 
 
 class UpBlock(nn.Module):
@@ -171,7 +181,7 @@ class UpBlock(nn.Module):
         inner = (out_channels if form.inner_of_outputs else channels) // 4
         relu = form.decoder_relu
         self.reduce = _conv(form, channels, inner, 1, relu=relu)
-        self.middle = nn.Sequential(
+        self.middle: nn.Module = nn.Sequential(
             _double(form.up_kernel, inner, inner, bias=form.biases),
             nn.BatchNorm2d(inner, eps=form.eps),
             _activation(form, inner, relu),
@@ -190,6 +200,12 @@ class UpBlock(nn.Module):
         branch = self.dropout(self.expand(self.middle(self.reduce(features))))
         activated: Tensor = self.activation(max_unpool(self.shortcut(features), places) + branch)
         return activated
+
+    def deployed_form(self) -> nn.Module:
+        """With a plain convolution in the place of the transposed one, its norm and its activation."""
+        assert isinstance(self.middle, nn.Sequential)
+        self.middle = Doubling(*self.middle)
+        return self
 
 
 def _activation(form: Layout, channels: int, relu: bool = False) -> nn.Module:

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edgeseg.nets.base import SegmentationNet, check_num_classes
+from edgeseg.nets.beside_pool import BesidePool
+from edgeseg.nets.doubling import Doubling
 
 _EPS = 1e-3
 """Of the authors' batch norms; a state_dict does not tell."""
@@ -59,6 +61,10 @@ class DownBlock(nn.Module):
         joined = torch.cat([self.conv(features), functional.max_pool2d(features, 2)], 1)
         return functional.relu(self.norm(joined))
 
+    def deployed_form(self) -> nn.Module:
+        """Without the joining."""
+        return BesidePool(self.conv, self.norm, nn.ReLU())
+
 
 class FactorizedBlock(nn.Module):
     """Residual block of two pairs of 3×1 and 1×3 convolutions, the second pair dilated."""
@@ -93,3 +99,7 @@ class UpBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to (N, out_channels, 2H, 2W)."""
         return functional.relu(self.norm(self.conv(features)))
+
+    def deployed_form(self) -> nn.Module:
+        """With a plain convolution in the place of the transposed one."""
+        return Doubling(self.conv, self.norm, nn.ReLU())

@@ -66,7 +66,8 @@ class ICNet(SegmentationNet):
         quarter = self.resize(quarter, (size[0] // 16, size[1] // 16))
         middle, lifted16 = self.fusion_quarter(quarter, half)
         fused, lifted8 = self.fusion_half(self.resize(middle, (size[0] // 8, size[1] // 8)), full)
-        logits = self.resize(self.classifier(self.resize(fused, (size[0] // 4, size[1] // 4))), size)
+        # Classified before it is enlarged: both are linear, and the classes are fewer than the channels.
+        logits = self.resize(self.resize(self.classifier(fused), (size[0] // 4, size[1] // 4)), size)
         if not self.training:
             return (logits,)
         return logits, self.fusion_half.guide(lifted8), self.fusion_quarter.guide(lifted16)

@@ -1,7 +1,8 @@
 """2×2 max pooling that remembers where the maxima were, in two bit-equal forms.
 
 Torch's own operators are the fast ones. Their ONNX form (MaxPool with indices, MaxUnpool) is what
-TensorRT refuses, so an export traces the same arithmetic as space-to-depth, ArgMax and Where.
+TensorRT refuses, so an export traces a mask of the places at full size instead: every operation of it
+keeps the layout of the convolutions around it, where a space-to-depth would make a runtime leave it.
 """
 
 from __future__ import annotations
@@ -22,19 +23,25 @@ def max_pool(features: Tensor) -> tuple[Tensor, Tensor]:
     """
     if not _exporting():
         return functional.max_pool2d(features, 2, return_indices=True)
-    channels, height, width = (int(size) for size in features.shape[1:])
-    cells = functional.pixel_unshuffle(features, 2).reshape(-1, channels, 4, height // 2, width // 2)
-    return cells.amax(2), cells.argmax(2, keepdim=True)
+    height, width = (int(size) for size in features.shape[2:])
+    maxima = functional.max_pool2d(features, 2)
+    # Of several equal maxima the first counts, so each place weighs more than those behind it.
+    weights = torch.tensor([[4.0, 3.0], [2.0, 1.0]], device=features.device).repeat(1, 1, height // 2, width // 2)
+    marks = (features >= _spread(maxima)).to(features.dtype) * weights
+    return maxima, marks == _spread(functional.max_pool2d(marks, 2))
 
 
 def max_unpool(features: Tensor, places: Tensor) -> Tensor:
     """Sets (N, C, H/2, W/2) values at the places that ``max_pool`` found; (N, C, H, W), zero elsewhere."""
     if not _exporting():
         return functional.max_unpool2d(features, places, [2, 2])
-    channels, height, width = (int(size) for size in features.shape[1:])
-    corner = torch.arange(4, device=features.device).view(1, 1, 4, 1, 1)
-    cells = torch.where(places == corner, features.unsqueeze(2), torch.zeros_like(features).unsqueeze(2))
-    return functional.pixel_shuffle(cells.reshape(-1, channels * 4, height, width), 2)
+    spread = _spread(features)
+    return torch.where(places, spread, torch.zeros_like(spread))
+
+
+def _spread(features: Tensor) -> Tensor:
+    """Every value four times, once for each pixel of its cell."""
+    return functional.interpolate(features, scale_factor=2.0, mode="nearest")
 
 
 def _exporting() -> bool:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from torch import nn
 
 from edgeseg.deploy.export.compare import Tolerance, compare
 from edgeseg.deploy.export.trace import FULL_OUTPUT, trace, without_output
@@ -29,6 +28,7 @@ from edgeseg.errors import ConfigError, ModelError
 from edgeseg.files import write_atomic, writing
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.nets.checkpoint import Checkpoint, load_checkpoint
+from edgeseg.nets.deployable import deployable
 from edgeseg.nets.deployed import DeployedGraph, output_names
 from edgeseg.nets.features import feature_channels
 from edgeseg.nets.runner import TorchRunner, with_size
@@ -156,7 +156,7 @@ def traced_graph(checkpoint_path: Path, size: tuple[int, int], frame: tuple[int,
     source = with_size(load_checkpoint(checkpoint_path), size)
     names = output_names((FULL_OUTPUT,))
     record = ExportRecord(source.digest, "graph", names, "fp32", MAX_OPSET, 1, frame)
-    return trace(DeployedGraph(source.net, source.info, (FULL_OUTPUT,), frame), source.info, record)
+    return trace(DeployedGraph(deployable(source.net), source.info, (FULL_OUTPUT,), frame), source.info, record)
 
 
 def _verified(
@@ -176,9 +176,9 @@ def _verified(
     )
     full = record if FULL_OUTPUT in names else replace(record, output_names=(*names, FULL_OUTPUT))
     emit = settings.emit if FULL_OUTPUT in names else (*settings.emit, FULL_OUTPUT)
-    module: nn.Module = source.net
+    module = deployable(source.net)
     if settings.outputs == "graph":
-        module = DeployedGraph(source.net, source.info, emit, settings.frame)
+        module = DeployedGraph(module, source.info, emit, settings.frame)
     model = trace(module, source.info, full)
     _require_parsable(model, str(checkpoint_path))
     with TorchRunner(checkpoint_path, size=settings.size, device="cpu") as reference:

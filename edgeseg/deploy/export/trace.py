@@ -50,7 +50,23 @@ def trace(module: nn.Module, info: ModelInfo, record: ExportRecord) -> onnx.Mode
             raise ModelError(
                 f"network {info.network!r} cannot be exported at opset {record.opset}: {reason}"
             ) from error
-    return _with_shapes(onnx.load_model_from_string(traced.getvalue()), outputs)
+    return _with_shapes(_without_copies(onnx.load_model_from_string(traced.getvalue())), outputs)
+
+
+def _without_copies(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Lets nodes read weights directly: the exporter names equal weights once and copies them by Identity nodes.
+
+    Those are numbered, so that one name may stand for different weights in two graphs of a network.
+    """
+    weights = {weight.name for weight in model.graph.initializer}
+    copies = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "Identity" and n.input[0] in weights}
+    kept = [node for node in model.graph.node if node.output[0] not in copies]
+    for node in kept:
+        for position, name in enumerate(node.input):
+            node.input[position] = copies.get(name, name)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+    return model
 
 
 def _with_shapes(model: onnx.ModelProto, outputs: Sequence[Tensor]) -> onnx.ModelProto:

@@ -72,7 +72,9 @@ def test_tensorrt_parses_and_builds_it_in_every_precision(graph: Path, tmp_path:
     with open_runner(graph) as runner:
         probe = GraphProbe(model, runner.info, "graph")
     names = layers(model)
-    ranges = activation_ranges(probe, [synthetic_frame(128, 192)], quantised_inputs(model, names), "percentile")
+    ranges = activation_ranges(probe, [synthetic_frame(128, 192)], quantised_inputs(model, names), "percentile")[
+        "percentile"
+    ]
     for name, lowered in (("fp16", to_fp16(model)), ("int8", to_int8(model, names, ranges))):
         onnx.checker.check_model(lowered, full_check=True)
         assert lint(lowered) == []
