@@ -3,8 +3,9 @@
     python -m benchmarks.latency.run PATH/TO/cityscapes PATH/TO/enet_cityscapes_torch7.net
     python -m benchmarks.latency.run CITYSCAPES NETWORK --precision int8 --calibrate camvid:PATH#train
 
-Exports once, then measures what has no report yet in ``benchmarks/results/latency``, a report for each precision. Every
-call ends with ``table.md`` and ``pareto.svg`` over all reports there; GPUs on which nothing was run stand in the table.
+Exports once, then measures what has no report yet in ``benchmarks/results/latency``: one report a precision, runtime
+and number of threads. Every call ends with ``table.md`` and ``pareto.svg`` over all of them; GPUs on which nothing
+was run stand in the table.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 from edgeseg.files import write_atomic
 
 RESULTS = Path(__file__).parent.parent / "results" / "latency"
 TARGETS = ("Jetson Orin, JetPack 6", "Jetson, JetPack 5", "GTX 1080 Ti")
-BACKENDS = "onnxruntime,openvino"
+BACKENDS = ("onnxruntime", "openvino")
 
 
 def edgeseg(*arguments: object) -> None:
@@ -36,11 +38,10 @@ def exported(network: Path, out: Path, precision: str, size: str, data: str, cal
     return graph
 
 
-def measure(graph: Path, data: str, threads: list[int], iterations: int, report: Path) -> None:
-    """One report: both runtimes, every number of threads."""
-    counts = [word for count in threads for word in ("--threads", count)]
+def measure(graph: Path, data: str, backend: str, threads: int, iterations: int, report: Path) -> None:
+    """One report of one row."""
     edgeseg(
-        *("bench", graph, "--backend", BACKENDS, *counts, "--iterations", iterations),
+        *("bench", graph, "--backend", backend, "--threads", threads, "--iterations", iterations),
         *("--data", data, "--strategy", "superpixel", "--out", report),
     )
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--calibrate", help="int8: frames that give the ranges")
     parser.add_argument("--size", default="512x1024", help="Network input, HxW")
+    parser.add_argument("--backend", nargs="+", choices=BACKENDS, default=BACKENDS)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--iterations", type=int, default=100)
     parser.add_argument("--out", type=Path, default=Path("runs/latency"))
@@ -72,10 +74,11 @@ def main() -> None:
     if given.export_only:
         return
     given.results.mkdir(parents=True, exist_ok=True)
-    report = given.results / f"enet-{given.precision}.json"
-    if not report.exists():
-        measure(graph, data, given.threads, given.iterations, report)
-        portable(report, (given.data, "CITYSCAPES"), (given.out, "RUN"))
+    for backend, threads in product(given.backend, given.threads):
+        report = given.results / f"enet-{given.precision}-{backend}-{threads}.json"
+        if not report.exists():
+            measure(graph, data, backend, threads, given.iterations, report)
+            portable(report, (given.data, "CITYSCAPES"), (given.out, "RUN"))
     targets = [word for target in TARGETS for word in ("--target", target)]
     drawn = ("--markdown", given.results / "table.md", "--plot", given.results / "pareto.svg")
     edgeseg("bench", "table", *sorted(given.results.glob("*.json")), *targets, *drawn)

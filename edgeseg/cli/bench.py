@@ -41,7 +41,7 @@ Plot = Annotated[Path | None, typer.Option("--plot", help="PNG or SVG of latency
 )
 def run(
     models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL ...", help=".onnx, .engine or .edgeseg; several are run in turn.")
+        list[Path], typer.Argument(metavar="MODEL ...", help=".onnx, .xml, .engine or .edgeseg; several in turn.")
     ],
     backend: Annotated[
         str | None, typer.Option("--backend", help="onnxruntime, openvino, tensorrt, torch; several by commas.")
