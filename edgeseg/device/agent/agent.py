@@ -90,7 +90,7 @@ class Agent:
         self._settings = settings
         self._slot = model if isinstance(model, ModelSlot) else None
         self._runner = model.runner if isinstance(model, ModelSlot) else model
-        self._blur = self._parse_blur(self._runner)
+        self._require_blurred(self._runner)
         self._health = Health(settings.health, self._frame_size)
         self.surroundings = open_surroundings(settings.context, given)
         self.status = Status("", self.runner.digest[:12], strategy, spool.info, troubles=self._health.counts)
@@ -110,7 +110,7 @@ class Agent:
         for check in checks:
             check(self._runner)
         if self._slot is not None:
-            self._slot.checks = (*checks, self._parse_blur)
+            self._slot.checks = (*checks, self._require_blurred)
 
     def frames(self, source: FrameSource, stopping: Callable[[], bool]) -> Iterator[Frame]:
         """The frames of a source, by the intake's rules; between two of them the model may change."""
@@ -119,7 +119,9 @@ class Agent:
         if is_live(source.spec) or intake.rate is not None:
             self._intake = Intake(source, intake, stopping)
         self._tell_start()
-        for frame in track(self._intake or source, "scoring frames", source.length):
+        frames = self._intake or source
+        # The terminal has room for one thing that moves.
+        for frame in frames if self._settings.live else track(frames, "scoring frames", source.length):
             yield frame
             if self._slot is not None and self._slot.between_frames(frame.image):
                 self._swap()
@@ -137,7 +139,9 @@ class Agent:
 
     def shown(self, view: FrameView) -> NDArray[np.uint8]:
         """The frame (H, W, 3) uint8 RGB as it may be written."""
-        return self._blur.apply(view) if self._blur else view.frame.image
+        # By the view's own classes: it may have been made by the model before this one.
+        names, probability = self._settings.blur, self._settings.blur_probability
+        return Blur.parse(names, view.info.class_map, probability).apply(view) if names else view.frame.image
 
     def add(self, report: FrameReport) -> None:
         """Enters one frame, and tells of it."""
@@ -191,9 +195,9 @@ class Agent:
             self._journal.write("stopped", "info" if error is None else "error", **self._figures(), **told)
         self._closing.close()
 
-    def _parse_blur(self, runner: Runner) -> Blur | None:
-        names = self._settings.blur
-        return Blur.parse(names, runner.info.class_map, self._settings.blur_probability) if names else None
+    def _require_blurred(self, runner: Runner) -> None:
+        """Checks that a model knows the classes that are to be blurred."""
+        Blur.parse(self._settings.blur, runner.info.class_map)
 
     @property
     def _frame_size(self) -> tuple[int, int] | None:
@@ -204,7 +208,6 @@ class Agent:
     def _swap(self) -> None:
         assert self._slot is not None
         self._runner = self._slot.runner
-        self._blur = self._parse_blur(self._runner)
         self._health.expect(self._frame_size)
         self.status.model = self._runner.digest[:12]
 

@@ -36,7 +36,8 @@ class UploadReport:
 
     Attributes:
         sent: Items that it brought.
-        skipped: Items whose record was there, such as those that a repeated or concurrent upload brought.
+        skipped: Items that need not be sent: those that this spool had uploaded before, and those whose record was
+            there, since a concurrent upload, or one of the same drive, brought it.
         announced: Items whose record alone it brought.
         failed: Items that are left in the spool since they could not be brought.
         bytes: Bytes that were sent, repeated ones included.
@@ -88,7 +89,7 @@ class _Upload:
         self.settings = settings
         self.spool = spool
         self.destination = destination
-        self.report = UploadReport()
+        self.report = UploadReport(skipped=spool.info().uploaded)
         self._stop = stop
         self._refused: StoreError | None = None
         self._turn = threading.Lock()
