@@ -32,6 +32,7 @@ class S3Server:
         self._folder = Path(tempfile.mkdtemp(prefix="s3-"))
         ports = dict(zip((*PARTS, *MORE_PARTS), _free_ports(9), strict=True))
         self.port, self.webdav_port = ports["s3.port"], ports["webdav.port"]
+        self._ports = tuple(ports.values())
         config = self._folder / "s3.json"
         identity = {"name": ACCESS, "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}], "actions": ["Admin"]}
         config.write_text(json.dumps({"identities": [identity]}))
@@ -40,7 +41,8 @@ class S3Server:
                 [
                     str(Path(sys.executable).with_name("weed")), "server", "-s3", "-webdav",
                     "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-                    f"-dir={self._folder}", f"-s3.config={config}", "-s3.iam=false", "-s3.port.iceberg=0",
+                    f"-dir={self._folder}", f"-s3.config={config}", "-s3.iam=false",
+                    "-s3.port.iceberg=0", "-s3.port.lance=0",
                     "-volume.max=16", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
                     *(f"-{name}={port}" for name, port in ports.items()),
                 ],
@@ -97,6 +99,9 @@ class S3Server:
         self._process.kill()
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+        for port in self._ports:
+            for socket_file in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                socket_file.unlink(missing_ok=True)
 
 
 def _free_ports(count: int) -> list[int]:
