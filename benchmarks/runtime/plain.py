@@ -17,7 +17,9 @@ from edgeseg.nets.checkpoint import load_checkpoint
 
 
 def export_plain(checkpoint: Path, out: Path, size: tuple[int, int]) -> Path:
-    """Writes a checkpoint's network, float input to logits; where torch cannot (unpooling), by the usual detour."""
+    """Writes a network unless it is there, float input to logits; unpooling, which torch cannot, by a detour."""
+    if out.exists():
+        return out
     net = load_checkpoint(checkpoint).net.eval()
     example = (torch.rand(1, 3, *size),)
     with (
@@ -32,16 +34,19 @@ def export_plain(checkpoint: Path, out: Path, size: tuple[int, int]) -> Path:
 
 def quantise_plain(model: Path, out: Path, size: tuple[int, int]) -> Path:
     """The same in int8, by onnxruntime's own tool with its defaults for Q/DQ, on drawn images."""
+    if out.exists():
+        return out
     from onnxruntime import quantization
 
     class Images(quantization.CalibrationDataReader):  # type: ignore[misc]  # untyped package
         def __init__(self) -> None:
-            self.left = 4
+            self.left = 2
 
         def get_next(self) -> dict[str, Any] | None:
             self.left -= 1
-            drawn = np.random.default_rng(self.left).random((1, 3, *size), np.float32)
-            return {"input": drawn} if self.left >= 0 else None
+            if self.left < 0:
+                return None
+            return {"input": np.random.default_rng(self.left).random((1, 3, *size), np.float32)}
 
     quantization.quantize_static(str(model), str(out), Images(), per_channel=True)
     return out

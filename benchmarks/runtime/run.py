@@ -87,9 +87,12 @@ def hxw(size: tuple[int, int]) -> str:
 def checkpoints(enet: Path, folder: Path) -> dict[str, Path]:
     """The three networks as checkpoints."""
     found = {name: folder / f"{name}.edgeseg" for name in BASELINE}
-    import_published(enet, "enet-torch7", found["enet"])
+    if not found["enet"].exists():
+        import_published(enet, "enet-torch7", found["enet"])
     class_map = load_checkpoint(found["enet"]).info.class_map
     for name in ("icnet", "erfnet"):
+        if found[name].exists():
+            continue
         torch.manual_seed(0)
         info = ModelInfo(name, class_map, Preprocess(*SIZE))
         save_checkpoint(found[name], nets.build(name, class_map.num_classes).eval(), info)
@@ -100,8 +103,11 @@ def models(name: str, checkpoint: Path, enet: Path, folder: Path) -> dict[str, P
     """Contestant → the file that it runs."""
     plain = export_plain(checkpoint, folder / f"{name}-plain.onnx", SIZE)
     quantised = quantise_plain(plain, folder / f"{name}-int8.onnx", SIZE)
-    deployed = export(checkpoint, folder / "deployed", size=SIZE, frame=SIZE).path
-    logits = export(checkpoint, folder / "logits", size=SIZE, outputs="logits").path
+    deployed, logits = (folder / form / f"{name}-fp32.onnx" for form in ("deployed", "logits"))
+    if not deployed.exists():
+        export(checkpoint, deployed.parent, size=SIZE, frame=SIZE)
+    if not logits.exists():
+        export(checkpoint, logits.parent, size=SIZE, outputs="logits")
     return {
         "opencv": enet if name == "enet" else plain,
         "onnxruntime": plain,
@@ -164,7 +170,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--networks", default="enet,icnet,erfnet")
-    parser.add_argument("--work", type=Path, default=Path("runs/runtime"), help="Folder for the exported files")
+    parser.add_argument("--work", type=Path, default=Path("runs/runtime"), help="Exported files, kept for the next run")
+    parser.add_argument("--prepare", action="store_true", help="Export alone, so that a quiet moment serves to measure")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: given.threads]))
@@ -174,20 +181,21 @@ def main() -> None:
         for name, checkpoint in checkpoints(enet, given.work).items()
         if name in given.networks.split(",")
     }
-    figures = []
+    if given.prepare:
+        return
     for name, contestants in files.items():
-        figures += rows(name, compete(contestants, given.threads, given.rounds, given.opencv))
-        say(markdown([row for row in figures if row["network"] == name]))
-    report = {
-        "machine": describe_machine(),
-        "command": "python -m benchmarks.runtime.run --enet enet_cityscapes.net --opencv DIR "
-        f"--threads {given.threads} --rounds {given.rounds}",
-        "settings": {"size": hxw(SIZE), "frame": hxw(SIZE), "threads": given.threads, "seed": 0, "batch": 1},
-        "enet": digest_file(enet),
-        "rows": figures,
-    }
-    write_atomic(RESULTS / "runtime.json", json.dumps(report, indent=2) + "\n")
-    write_atomic(RESULTS / "runtime.md", markdown(figures))
+        figures = rows(name, compete(contestants, given.threads, given.rounds, given.opencv))
+        say(markdown(figures))
+        report = {
+            "machine": describe_machine(),
+            "command": "python -m benchmarks.runtime.run --enet enet_cityscapes.net --opencv DIR "
+            f"--networks {name} --threads {given.threads} --rounds {given.rounds}",
+            "settings": {"size": hxw(SIZE), "frame": hxw(SIZE), "threads": given.threads, "seed": 0, "batch": 1},
+            "enet": digest_file(enet),
+            "rows": figures,
+        }
+        write_atomic(RESULTS / f"{name}.json", json.dumps(report, indent=2) + "\n")
+        write_atomic(RESULTS / f"{name}.md", markdown(figures))
 
 
 if __name__ == "__main__":
