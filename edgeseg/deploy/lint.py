@@ -32,7 +32,7 @@ def lint(model: Any) -> list[str]:
     for node in model.graph.node:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         found += [f"{node.op_type} ({node.name}): {why}" for why in _reasons(node, attributes)]
-    return found + _bindings(model, onnx)
+    return found + _quantisation(model, onnx) + _bindings(model, onnx)
 
 
 def _reasons(node: Any, attributes: dict[str, Any]) -> list[str]:
@@ -47,6 +47,25 @@ def _reasons(node: Any, attributes: dict[str, Any]) -> list[str]:
         ),
     )
     return [why for broken, why in rules if broken()]
+
+
+def _quantisation(model: Any, onnx: Any) -> list[str]:
+    """Q/DQ in a form that TensorRT refuses: a zero point that is not 0, a bias in int32."""
+    stored = {weight.name: weight for weight in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            stored[node.output[0]] = node.attribute[0].t
+    pairs = [node for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    shifted = [
+        f"{node.op_type} ({node.name}): has a zero point that is not 0; quantise symmetrically"
+        for node in pairs
+        if len(node.input) > 2 and node.input[2] in stored and onnx.numpy_helper.to_array(stored[node.input[2]]).any()
+    ]
+    return shifted + [
+        f"{node.op_type} ({node.name}): dequantises int32, as of a bias; leave biases unquantised"
+        for node in pairs
+        if node.input[0] in stored and stored[node.input[0]].data_type == onnx.TensorProto.INT32
+    ]
 
 
 def _bindings(model: Any, onnx: Any) -> list[str]:

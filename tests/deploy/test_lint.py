@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from edgeseg.deploy.lint import lint
 
@@ -69,6 +70,29 @@ FLOAT, INT64, UINT8 = TensorProto.FLOAT, TensorProto.INT64, TensorProto.UINT8
 )
 def test_finding_names_the_operator(nodes, inputs, outputs, message):
     assert lint(model_of(nodes, inputs, outputs)) == [message]
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8])
+def test_a_zero_point_is_found(kind):
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], "quantise"),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"], "dequantise"),
+    ]
+    model = model_of(nodes, [("x", FLOAT)], [("y", FLOAT)])
+    for zero, count in ((0, 0), (3, 2)):
+        del model.graph.initializer[:]
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(0.1).reshape(()), "s"))
+        model.graph.initializer.append(numpy_helper.from_array(np.array(zero, kind), "z"))
+        found = lint(model)
+        assert len(found) == count
+    assert found[0] == "QuantizeLinear (quantise): has a zero point that is not 0; quantise symmetrically"
+
+
+def test_a_quantised_bias_is_found():
+    model = model_of([helper.make_node("DequantizeLinear", ["b", "s"], ["y"], "bias")], [], [("y", FLOAT)])
+    model.graph.initializer.append(numpy_helper.from_array(np.array([5], np.int32), "b"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(0.1, np.float32), "s"))
+    assert lint(model) == ["DequantizeLinear (bias): dequantises int32, as of a bias; leave biases unquantised"]
 
 
 @pytest.mark.parametrize(("opset", "domain"), [(18, ""), (1, "com.microsoft")])

@@ -24,6 +24,9 @@ from edgeseg.deploy.seal import set_metadata
 from edgeseg.errors import DataError
 from edgeseg.modelinfo import ModelInfo
 
+_FLAT = 1.0
+"""Standard deviation in grey levels below which a frame shows nothing."""
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -56,13 +59,19 @@ def calibration_frames(spec: str, count: int, info: ModelInfo, size: tuple[int, 
 
     Raises:
         ConfigError: The dataset is unknown.
-        DataError: It holds no frames.
+        DataError: It holds no frames, or frames of one colour.
     """
     dataset = datasets.open(spec)
     if not len(dataset):
         raise DataError(f"--calibrate {dataset.spec}: holds no frames; name a split of frames like the camera's")
     chosen = [round(place) for place in np.linspace(0, len(dataset) - 1, min(count, len(dataset)))]
     images = [dataset.image(index) for index in chosen]
+    flat = [dataset.sample_ids[index] for index, image in zip(chosen, images, strict=True) if image.std() < _FLAT]
+    if flat:
+        raise DataError(
+            f"--calibrate {dataset.spec}: {flat[0]} is of one colour ({len(flat)} of {len(images)} frames are); "
+            "name frames like the camera's"
+        )
     if size is not None:
         images = [scaled(image, size) for image in images]
     labeled = dataset.has_labels and info.class_map.same_classes(dataset.class_map)

@@ -8,6 +8,7 @@ from edgeseg.deploy.export import export
 from edgeseg.deploy.lint import lint
 from edgeseg.deploy.parity.graphs import GraphProbe
 from edgeseg.deploy.precision import PrecisionSettings
+from edgeseg.deploy.precision.fp16 import to_fp16
 from edgeseg.deploy.precision.int8 import layers, quantised_inputs, to_int8
 from edgeseg.deploy.precision.ranges import activation_ranges
 from edgeseg.deploy.runners import open_runner
@@ -197,3 +198,23 @@ def test_empty_calibration_data_is_refused(checkpoint, tmp_path, dataset):
     dataset.sample_ids = ()
     with pytest.raises(DataError, match=r"--calibrate memory: holds no frames"):
         export(checkpoint, tmp_path / "out", lower=PrecisionSettings("int8", "memory"))
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_frames_that_show_nothing_are_refused(checkpoint, tmp_path, dataset, precision):
+    dataset.images[1] = np.full_like(dataset.images[1], 7)
+    with pytest.raises(DataError, match=r"memory: sample1 is of one colour \(1 of 3 frames are\)"):
+        export(checkpoint, tmp_path / "out", lower=PrecisionSettings(precision, "memory"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_mix_is_int8_and_fp16_and_in_the_form_that_tensorrt_takes(model, ranges):
+    mixed = to_fp16(to_int8(model, layers(model), ranges))
+    onnx.checker.check_model(mixed, full_check=True)
+    assert lint(mixed) == []
+    inferred = onnx.shape_inference.infer_shapes(mixed, strict_mode=True).graph
+    types = {v.name: v.type.tensor_type.elem_type for v in inferred.value_info}
+    quantised = set(layers(model))
+    assert {types[n.output[0]] for n in mixed.graph.node if n.name in quantised} == {onnx.TensorProto.FLOAT}
+    between = [n for n in mixed.graph.node if n.op_type == "PRelu"]
+    assert between and {types[n.output[0]] for n in between} == {onnx.TensorProto.FLOAT16}
