@@ -1,6 +1,6 @@
 """What lower precisions cost a checkpoint, by the commands a user types: export in each, then parity with fp32.
 
-    python -m benchmarks.precision.run MODEL.edgeseg --name camvid-enet --data camvid:PATH#val --calibrate camvid:PATH#train
+    python -m benchmarks.precision.run MODEL.edgeseg --name NAME --data camvid:PATH#val --calibrate camvid:PATH#train
 
 Every report is kept in ``--out`` and not made again; ``--precision`` adds rows one by one. The reports go to
 ``benchmarks/results/precision/NAME.json``, and ``table.md`` beside them has a row for each.

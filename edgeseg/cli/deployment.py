@@ -121,7 +121,7 @@ def export(
     ] = None,
     min_agreement: Annotated[
         float | None,
-        typer.Option("--min-agreement", help="Likewise, share of equal pixels. fp16: 0.9995, int8: 0.985."),
+        typer.Option("--min-agreement", help="Likewise, share of equal pixels. fp16: 0.9992, int8: 0.985."),
     ] = None,
     tensorrt: Annotated[
         bool, typer.Option("--tensorrt", help="Also build an engine for this machine's GPU; a .onnx needs no torch.")

@@ -14,7 +14,7 @@ PRECISIONS: tuple[str, ...] = get_args(Precision)
 QUANTISED = ("int8", "int8-fp16")
 """Precisions that need the ranges of activations."""
 _MAY_COST = {
-    "fp16": Bounds(0.05, 0.97, 0.9995),
+    "fp16": Bounds(0.05, 0.97, 0.9992),
     "int8": Bounds(0.5, 0.9, 0.985),
     "int8-fp16": Bounds(0.5, 0.9, 0.985),
 }
