@@ -104,6 +104,10 @@ def score(
     channel_order: Annotated[
         ChannelOrder, typer.Option("--channel-order", help="As the source delivers.")
     ] = ChannelOrder.rgb,
+    fit_ms: Annotated[
+        float | None,
+        typer.Option("--fit-ms", help="Step down from the strategy where a frame takes longer than N ms."),
+    ] = None,
     trace: Annotated[Path | None, typer.Option("--trace", help="File for edgeseg policy replay.")] = None,
     ranking: Annotated[
         Path | None, typer.Option("--ranking", help="File for all frames by score, as JSON lines.")
@@ -156,6 +160,7 @@ def score(
         "policy_file": policy,
         "policy.pre_roll_s": pre_roll,
         "policy.post_roll_s": post_roll,
+        "fit_ms": fit_ms,
         "trace": trace,
         "vehicle": vehicle,
         "drive": drive,

@@ -7,6 +7,7 @@ import math
 import re
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,6 +28,7 @@ from edgeseg.device.items import Kept, Provenance, describe, encode_blobs
 from edgeseg.device.keeping import POLICY_VERSION, Keeper
 from edgeseg.device.partition import RegionKind
 from edgeseg.device.policy.candidate import Candidate
+from edgeseg.device.policy.fit import FittedStrategy, open_fitted
 from edgeseg.device.policy.keeper import MakeItem, Seen, StreamKeeper
 from edgeseg.device.policy.observe import Observer
 from edgeseg.device.policy.settings import PolicySettings
@@ -63,6 +65,8 @@ class ScoreSettings:
         seed: Of the random strategy.
         ranking: File for the list of all frames by score (JSON lines), None for none. The list is
             held in memory until the run ends.
+        fit_ms: What network and scoring may take for a frame: the best strategy that keeps this, beginning with
+            ``strategy``; None to keep that one.
         trace: File for all frames as a policy sees them, for ``edgeseg policy replay``; None for none.
         policy: What is kept under budgets in a time; without a budget there, ``budget_frames`` decides.
         policy_file: The same from a YAML file, which is read again when it is replaced.
@@ -84,6 +88,7 @@ class ScoreSettings:
     drive: str = "unknown"
     seed: int = 0
     ranking: Path | None = None
+    fit_ms: float | None = None
     trace: Path | None = None
     policy: PolicySettings = field(default_factory=PolicySettings)
     policy_file: Path | None = None
@@ -185,7 +190,8 @@ def score(settings: ScoreSettings, source: FrameSource, model: Runner | ModelSlo
         DataError: A frame cannot be read, is not what the model takes, or got a score that is not finite.
         OutputError: The spool or the ranking cannot be written; the frames kept until then are whole.
     """
-    with strategies.opened(settings.strategy, settings.strategy_options()) as strategy:
+    with ExitStack() as opened:
+        strategy = _open_strategy(settings, opened)
         agent = Agent(settings.agent, settings.given, model, spool, settings.strategy)
         agent.require((lambda runner: _require_outputs(runner, strategy, settings.strategy),))
         run = _Run(settings, strategy, agent, spool)
@@ -196,6 +202,12 @@ def score(settings: ScoreSettings, source: FrameSource, model: Runner | ModelSlo
     agent.require_some()
     run.write_ranking()
     return run.report(source.skipped, stop.requested)
+
+
+def _open_strategy(settings: ScoreSettings, opened: ExitStack) -> Strategy:
+    if settings.fit_ms is not None:
+        return open_fitted(opened, settings.strategy, settings.strategy_options(), settings.fit_ms)
+    return opened.enter_context(strategies.opened(settings.strategy, settings.strategy_options()))
 
 
 def _require_outputs(runner: Runner, strategy: Strategy, name: str) -> None:
@@ -266,6 +278,8 @@ class _Run:
         troubles = self.agent.troubles(frame)
         score, item_id = (None, None) if self.agent.is_unfit(frame, troubles) else self._score(frame)
         self.timing.add("total", time.perf_counter_ns() - start)
+        if score is not None and isinstance(self.strategy, FittedStrategy):
+            self.strategy.note(sum(self.timing.last_ms(part) or 0.0 for part in ("network", "scoring")))
         last = {} if score is None else {part: self.timing.last_ms(part) for part in ("network", "scoring")}
         self.agent.add(FrameReport(frame.id, score, item_id, troubles, (time.perf_counter_ns() - start) / 1e6, last))
 
@@ -381,7 +395,7 @@ class _Run:
             model_digest=self.agent.runner.digest,
             policy=self.stream.policy if self.stream else self.keeper.policy,
             policy_version=self.stream.version if self.stream else POLICY_VERSION,
-            strategy=self.settings.strategy,
+            strategy=self.strategy.name if self.settings.fit_ms is not None else self.settings.strategy,
             place=around.place,
             clock=around.clock,
             blurred=self.settings.agent.blur,
