@@ -99,7 +99,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--model-is", default="the ENet authors' Cityscapes network, exported at 360x480")
     parser.add_argument("--strategy", default="superpixel")
-    parser.add_argument("--synthetic", type=int, default=400)
+    parser.add_argument("--synthetic", type=int, default=200)
     parser.add_argument("--traces", type=Path, required=True)
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args(argv)
