@@ -107,11 +107,12 @@ def ranking(strategy: Strategy, view: FrameView, score: FrameScore, case: Case) 
         return strategy.uncertainty(view).astype(np.float64)
     if case.strategy == "class-specific":
         return None
-    return np.concatenate(([-np.inf], score.region_values))[score.labels + 1]
+    # What is in no region comes last, all of it at once.
+    return np.concatenate(([-1.0], score.region_values))[score.labels + 1]
 
 
-def run(runner: Runner, dataset: Dataset, second_model: Path | None) -> dict[str, Any]:
-    """Every case on every frame: case → list of measures, one a frame."""
+def run(runner: Runner, dataset: Dataset, second_model: Path | None, only: list[str]) -> dict[str, Any]:
+    """Every case (of these strategies) on every frame: case → list of measures, one a frame."""
     frames = read(runner, dataset)
     errors = [float(item.wrong(runner.info).sum() / item.labeled.sum()) for item in frames]
     prototypes = without(frames, runner.info)
@@ -119,6 +120,8 @@ def run(runner: Runner, dataset: Dataset, second_model: Path | None) -> dict[str
     weights = {how: fitted(runner, dataset, how) for how in ("sum", "mean")}
     found: dict[str, Any] = {}
     for case in cases(second_model):
+        if only and case.strategy not in only:
+            continue
         rows = []
         for item in frames:
             crf = weights[case.options.get("region_score", "sum")][item.index]
@@ -141,10 +144,14 @@ def main() -> None:
     parser.add_argument("data", help="Labeled frames, such as cityscapes:PATH#val")
     parser.add_argument("model", type=Path, help="Exported with --emit top2,features,logits")
     parser.add_argument("--second", type=Path, help="A second model for the committee")
+    parser.add_argument("--only", action="append", default=[], help="A strategy to measure again; repeatable")
     given = parser.parse_args()
     with open_runner(given.model, threads=1) as runner:
-        figures = run(runner, datasets.open(given.data), given.second)
+        figures = run(runner, datasets.open(given.data), given.second, given.only)
         model = {"network": runner.info.network, "size": runner.size, "digest": runner.digest}
+    if given.only:
+        earlier = json.loads((RESULTS / "quality.json").read_text())["cases"]
+        figures["cases"] = {name: figures["cases"].get(name, rows) for name, rows in earlier.items()}
     report = {"machine": describe_machine(), "model": model, "share": SHARE, **figures}
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_atomic(RESULTS / "quality.json", json.dumps(report, indent=1) + "\n")

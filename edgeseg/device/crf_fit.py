@@ -19,7 +19,7 @@ from edgeseg.deploy.runners.base import Runner, require_outputs
 from edgeseg.device.crf import CrfWeights, mean_field, pairwise
 from edgeseg.device.pooling import Overlaps, overlaps
 from edgeseg.device.regions import RegionScore
-from edgeseg.device.strategies.superpixel_crf import cell_probs, message_entropy
+from edgeseg.device.strategies.superpixel_crf import cell_probs, left_share, pixel_means
 from edgeseg.device.superpixels import SUPERPIXEL_PX
 from edgeseg.device.view import FrameView
 from edgeseg.errors import ConfigError, DataError
@@ -87,12 +87,14 @@ class LabeledRegions:
         overlaps: Its regions.
         places: (R, 2) float32, in sides of a region.
         cells: (cells, C) float32, the model's probabilities.
+        nats: (R,) float32, mean entropy of each region's pixels.
         pixels, wrong: (R,) labeled pixels of each region, and those of them that the model got wrong.
     """
 
     overlaps: Overlaps
     places: NDArray[np.float32]
     cells: NDArray[np.float32]
+    nats: NDArray[np.float32]
     pixels: NDArray[np.int64]
     wrong: NDArray[np.int64]
 
@@ -100,7 +102,7 @@ class LabeledRegions:
         """Share of the wrong pixels that lie in the regions chosen with these weights."""
         matrix = pairwise(self.places, self.overlaps.colours, weights)
         _, message = mean_field(self.overlaps.mean(self.cells), matrix, weights.iterations)
-        nats = message_entropy(self.overlaps, self.cells, message)
+        nats = self.nats * left_share(self.overlaps, self.cells, message)
         worth = nats * self.overlaps.areas if settings.region_score == "sum" else nats
         order = np.argsort(-worth, kind="stable")
         fits = np.cumsum(self.pixels[order]) <= settings.region_share * self.pixels.sum()
@@ -115,7 +117,7 @@ def fit(runner: Runner, dataset: Dataset, settings: CrfFitSettings) -> CrfFit:
         DataError: Fewer than two frames have labels and errors.
         ModelError: The model gives no cell probabilities.
     """
-    require_outputs(runner, ("class_map", "cell_probs"), "fitting the CRF")
+    require_outputs(runner, ("class_map", "entropy", "cell_probs"), "fitting the CRF")
     if not runner.info.class_map.same_classes(dataset.class_map):
         raise ConfigError(
             f"{dataset.spec}: its classes are not the model's, and the CRF is fitted on the model's own errors; "
@@ -179,6 +181,7 @@ def _labeled(runner: Runner, dataset: Dataset, index: int, settings: CrfFitSetti
         found,
         found.centres / np.float32(view.region_side),
         cell_probs(view),
+        pixel_means(view, view.superpixels),
         np.bincount(view.superpixels[counted], minlength=found.regions),
         np.bincount(view.superpixels[wrong], minlength=found.regions),
     )

@@ -16,7 +16,7 @@ from edgeseg.device.pooling import overlaps
 from edgeseg.device.regions import areas, choose
 from edgeseg.device.strategies import StrategyOptions, build
 from edgeseg.device.strategies.class_specific import equal_shares, most_similar
-from edgeseg.device.strategies.superpixel_crf import SuperpixelCrf, cell_probs, message_entropy
+from edgeseg.device.strategies.superpixel_crf import SuperpixelCrf, cell_probs, left_share
 from edgeseg.device.view import FrameView
 from edgeseg.errors import ModelError
 from edgeseg.frames import Frame
@@ -34,23 +34,21 @@ def _with(view: FrameView, **extra: Any) -> FrameView:
     return FrameView(view.frame, view.outputs, view.info.with_extra(**extra), 300)
 
 
-def test_without_messages_it_is_the_entropy_of_the_cells(view: FrameView) -> None:
-    joined = SuperpixelCrf(StrategyOptions()).joined(_with(view, crf={"weights": SILENT.to_dict()}))
-    found, cells = joined.overlaps, cell_probs(view)
-    nats = stats.entropy(cells, axis=1)
-    for region in (0, 5, found.regions - 1):
-        mine = found.region == region
-        expected = (found.pixels[mine] * nats[found.cell[mine]]).sum() / found.pixels[mine].sum()
-        assert joined.entropy[region] == pytest.approx(expected, rel=1e-4)
+def test_without_messages_it_is_the_superpixels_own_entropy(view: FrameView) -> None:
+    silent = _with(view, crf={"weights": SILENT.to_dict()})
+    plain = build("superpixel", StrategyOptions()).score(view)
+    assert build("superpixel-crf", StrategyOptions()).score(silent).region_values == pytest.approx(
+        plain.region_values, rel=1e-4
+    )
 
 
 def test_messages_move_each_cell(view: FrameView) -> None:
     found, cells = overlaps(view.superpixels, view.frame.image, view.info.preprocess), cell_probs(view)
     message = np.random.default_rng(0).normal(size=(found.regions, 4)).astype(np.float32)
     mine = np.flatnonzero(found.region == 7)
-    moved = cells[found.cell[mine]] * np.exp(message[7])
-    expected = (stats.entropy(moved, axis=1) * found.pixels[mine]).sum() / found.pixels[mine].sum()
-    assert message_entropy(found, cells, message)[7] == pytest.approx(expected, rel=1e-4)
+    before = cells[found.cell[mine]]
+    sums = [(stats.entropy(p, axis=1) * found.pixels[mine]).sum() for p in (before, before * np.exp(message[7]))]
+    assert left_share(found, cells, message)[7] == pytest.approx(sums[1] / sums[0], rel=1e-4)
 
 
 def test_neighbours_make_regions_surer(view: FrameView) -> None:

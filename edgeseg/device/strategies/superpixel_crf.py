@@ -39,19 +39,20 @@ class SuperpixelCrf:
 
     Kasarla, "Efficient Annotation and Knowledge Distillation for Semantic Segmentation", 2019, chapter
     3.2: the CRF is applied at superpixel level (option ``crf``: or over pixels). Its unary is the mean of
-    the model's ``cell_probs`` over the superpixel; the message that a superpixel gets then moves each of
-    its cells' probabilities.
+    the model's ``cell_probs`` over the superpixel. The message that a superpixel gets moves each of its
+    cells' probabilities, and by what share their entropy falls or grows, that of its pixels does: pixels
+    keep the fine edges that cells average away.
     """
 
     name: ClassVar[str] = "superpixel-crf"
-    needs: tuple[str, ...] = ("class_map", "cell_probs")
+    needs: tuple[str, ...] = ("class_map", "entropy", "cell_probs")
 
     def __init__(self, options: StrategyOptions) -> None:
         if options.regions == "pixels":
             raise ConfigError(f"strategy {self.name} joins regions: take superpixel, grid or component, not pixels")
         self.options = options
         if options.crf == "pixel":
-            self.needs = (*(name for name in self.needs if name != "cell_probs"), "logits")
+            self.needs = (*(name for name in self.needs if name not in ("entropy", "cell_probs")), "logits")
         self._weights: tuple[ModelInfo, CrfWeights] | None = None
 
     def score(self, view: FrameView) -> FrameScore:
@@ -70,7 +71,7 @@ class SuperpixelCrf:
         cells = cell_probs(view)
         matrix = pairwise(found.centres / np.float32(view.region_side), found.colours, weights)
         _, message = mean_field(found.mean(cells), matrix, weights.iterations)
-        return JoinedRegions(labels, found, message_entropy(found, cells, message))
+        return JoinedRegions(labels, found, pixel_means(view, labels) * left_share(found, cells, message))
 
     def _scored(
         self, labels: NDArray[np.int32], nats: NDArray[np.float32], areas: NDArray[np.int64], value: float
@@ -95,8 +96,16 @@ def _pixelwise(view: FrameView, labels: NDArray[np.int32], weights: CrfWeights) 
     logits = np.asarray(view.outputs["logits"] / view.info.temperature, np.float32)
     nats = pixel_entropy(logits, placed(view.frame.image, preprocess), side, weights)
     steps = np.rint(nats / view.nats_per_step).astype(np.uint8)
-    means = region_values(labels, view.in_camera_pixels(steps), "mean")
-    return np.asarray(means * view.nats_per_step, np.float32)
+    return _means(view, labels, view.in_camera_pixels(steps))
+
+
+def pixel_means(view: FrameView, labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Mean entropy (R,) in nats of each region's pixels, as the model gives it."""
+    return _means(view, labels, view.entropy)
+
+
+def _means(view: FrameView, labels: NDArray[np.int32], steps: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.asarray(region_values(labels, steps, "mean") * view.nats_per_step, np.float32)
 
 
 def cell_probs(view: FrameView) -> NDArray[np.float32]:
@@ -107,7 +116,15 @@ def cell_probs(view: FrameView) -> NDArray[np.float32]:
     return np.asarray(cells / cells.sum(1, keepdims=True), np.float32)
 
 
-def message_entropy(found: Overlaps, cells: NDArray[np.float32], message: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean entropy (R,) in nats over each region of its cells' probabilities, each times exp(message)."""
-    moved = softmax(np.log(cells)[found.cell] + message[found.region])
-    return np.asarray(found.total(entropy(moved) * found.pixels) / np.maximum(found.areas, 1), np.float32)
+def left_share(found: Overlaps, cells: NDArray[np.float32], message: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a message leaves of the entropy of each region's cells, (R,): below 1 where it settles them.
+
+    Args:
+        found: The regions' cells.
+        cells: (cells, C) probabilities.
+        message: (R, C); a cell's probabilities are multiplied by its exponential.
+    """
+    logs = np.log(cells)[found.cell]
+    before = found.total(entropy(cells[found.cell]) * found.pixels)
+    after = found.total(entropy(softmax(logs + message[found.region])) * found.pixels)
+    return np.asarray(np.where(before > 0, after / np.maximum(before, np.float32(1e-6)), 1), np.float32)
