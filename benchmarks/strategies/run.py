@@ -3,7 +3,7 @@
     edgeseg fit-prototypes M.edgeseg --data D        (any labeled frames: here each frame gets those of the others)
     edgeseg export M.edgeseg --out E --emit top2,features,logits
     python -m benchmarks.strategies.run D E/M-fp32.onnx [--second OTHER.onnx]
-    python -m benchmarks.strategies.time D E/M-fp32.onnx [--second OTHER.onnx]
+    python -m benchmarks.strategies.time D E/M-fp32.onnx
     python -m benchmarks.strategies.report
 
 CRF weights and class prototypes are those of all frames but the one that is scored. Budgets are shares of the

@@ -1,10 +1,10 @@
 """What each strategy costs, from the host's outputs to the choice, superpixels and all included.
 
-    python -m benchmarks.strategies.time D MODEL.onnx [--second OTHER.onnx]
+    python -m benchmarks.strategies.time D MODEL.onnx
 
 Wall time on the threads that the libraries take by themselves, and processor time of the whole process, which
-tells what was saved by a second core from what was saved altogether. The network runs before each repetition,
-untimed, so that its threads are where they are on a vehicle; where a strategy runs it again, that is timed.
+is what other work on the machine disturbs least. Strategies that run the network again are left out: they cost
+its time once more, and hardly any of their own. OMP_NUM_THREADS says how many threads there are.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.strategies.cases import Case, cases
 from benchmarks.strategies.run import RESULTS, SHARE
@@ -30,13 +31,18 @@ from edgeseg.files import write_atomic
 from edgeseg.frames import Frame
 from edgeseg.progress import say
 
+TIMED = (
+    *("random", "entropy, pixels", "entropy-edge, pixels, w 1.5", "superpixel, mean", "grid, mean"),
+    *("superpixel-crf, mean", "class-specific, mean", "margin, mean"),
+)
+"""Sums cost what means do."""
 
-def timed(runner: Runner, frame: Frame, case: Case, repeats: int) -> dict[str, float]:
+
+def timed(runner: Runner, frame: Frame, outputs: dict[str, NDArray[Any]], case: Case, repeats: int) -> dict[str, float]:
     """Milliseconds of one case, after one repetition that warms up."""
     wall, processor = [], []
     with opened(case.strategy, StrategyOptions(**case.options, region_share=SHARE)) as strategy:
         for _ in range(repeats + 1):
-            outputs = runner.infer(frame.image)
             before, used = time.perf_counter(), time.process_time()
             view = FrameView(frame, outputs, runner.info, case.superpixel_px, runner.infer)
             score = strategy.score(view)
@@ -55,7 +61,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("model", type=Path)
-    parser.add_argument("--second", type=Path)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--note", default="", help="what else the machine was doing")
     given = parser.parse_args()
@@ -64,12 +69,11 @@ def main() -> None:
     frame = Frame(image, dataset.sample_ids[0], 0, None, dataset.spec)
     found: dict[str, Any] = {}
     with open_runner(given.model) as runner:
-        for case in cases(given.second):
-            if case.masked and case.crf is None:
-                found[case.name] = timed(runner, frame, case, given.repeats)
+        outputs = runner.infer(image)
+        for case in cases(None):
+            if case.name in TIMED:
+                found[case.name] = timed(runner, frame, outputs, case, given.repeats)
                 say(f"{case.name}: {found[case.name]['wall_ms_min']:.0f} ms")
-        pixel = next(case for case in cases(None) if case.crf is not None)
-        found["pixel crf, mean"] = timed(runner, frame, pixel, 2)
     settings = {"frame": list(image.shape[:2]), "repeats": given.repeats, "note": given.note}
     RESULTS.mkdir(parents=True, exist_ok=True)
     report = {"machine": describe_machine(), "settings": settings, "cases": found}
