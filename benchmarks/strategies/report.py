@@ -45,20 +45,19 @@ def row(name: str, figures: dict[str, float | None], times: dict[str, Any]) -> t
 
 
 def plot(figures: dict[str, dict[str, float | None]]) -> None:
-    """Wrong pixels caught against clicks, one point a strategy."""
-    figure, axes = pyplot.subplots(figsize=(10, 6))
-    for name, means_of in figures.items():
-        if "no mask" in name:
-            continue
-        colour = "tab:blue" if "pixels" in name else "tab:grey" if name == "random" else "tab:orange"
-        place = (means_of["clicks"] or 0.0, 100 * (means_of["caught"] or 0.0))
-        axes.plot(*place, "o", color=colour)
-        axes.annotate(name, place, (5, 3), fontsize=7, textcoords="offset points")
-    axes.set(xlabel="clicks a frame", ylabel="wrong pixels caught, %", xscale="log")
-    axes.set_title("The chosen tenth of a frame: what it catches, and what it costs a labeler")
-    axes.grid(alpha=0.3)
+    """What each strategy catches, and beside it what that costs a labeler."""
+    names = sorted(figures, key=lambda name: figures[name]["caught"] or 0.0)
+    panes = (("caught", "wrong pixels caught, %", 100.0), ("clicks", "clicks a frame", 1.0))
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 7), sharey=True)
+    for pane, (key, label, factor) in zip(axes, panes, strict=True):
+        bars = pane.barh(names, [factor * (figures[name][key] or 0.0) for name in names], color="tab:blue")
+        pane.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
+        pane.set_xlabel(label)
+        pane.margins(x=0.12)
+    figure.suptitle("A tenth of each frame chosen: what it catches, and what it costs a labeler")
     figure.tight_layout()
-    figure.savefig(RESULTS / "clicks.png", dpi=110)
+    figure.savefig(RESULTS / "strategies.png", dpi=90)
+    pyplot.close(figure)
 
 
 def main() -> None:

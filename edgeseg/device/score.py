@@ -59,7 +59,7 @@ class ScoreSettings:
         regions: What a frame is cut into: ``pixels``, ``superpixel``, ``grid``, ``component``; None for the
             strategy's own way.
         superpixel_px: Pixels of one superpixel or grid cell.
-        edge_weight, passes, committee, crf: See ``StrategyOptions``.
+        edge_weight, committee, crf: See ``StrategyOptions``.
         ignore_mask: Image of the camera's size; where it is not 0, no label is wanted (the car's own hood).
         vehicle, drive: Names that go into the records.
         seed: Of the random strategy.
@@ -80,7 +80,6 @@ class ScoreSettings:
     regions: RegionKind | None = None
     superpixel_px: int = SUPERPIXEL_PX
     edge_weight: float = 1.5
-    passes: int = 8
     committee: tuple[Path, ...] = ()
     crf: CrfKind = "superpixel"
     ignore_mask: Path | None = None

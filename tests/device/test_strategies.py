@@ -181,7 +181,6 @@ def test_committee_needs_members_of_the_same_classes(view: FrameView, opened_mem
     ("field", "value", "message"),
     [
         ("edge_weight", 0.5, "edge_weight must be 1 or more"),
-        ("passes", 1, "passes must be 2 or more"),
         ("regions", "superpixels", "regions must be pixels or superpixel or grid or component, got 'superpixels'"),
         ("crf", "dense", "crf must be superpixel or pixel"),
     ],

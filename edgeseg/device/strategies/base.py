@@ -27,7 +27,6 @@ class StrategyOptions:
         seed: Of whatever is random.
         regions: What a frame is cut into, None for the strategy's own way.
         edge_weight: Factor w_e ≥ 1 of the entropy on edges of the image.
-        passes: Number T of Monte-Carlo passes.
         committee: Further models that vote beside the one that drives the run.
         crf: Whether the CRF joins superpixels, or pixels (pydensecrf; needs the model's logits, takes seconds).
     """
@@ -37,7 +36,6 @@ class StrategyOptions:
     seed: int = 0
     regions: RegionKind | None = None
     edge_weight: float = 1.5
-    passes: int = 8
     committee: tuple[Path, ...] = ()
     crf: CrfKind = "superpixel"
 
@@ -46,8 +44,6 @@ class StrategyOptions:
             raise ConfigError(f"region_share must be above 0 and at most 1, got {self.region_share}")
         if not self.edge_weight >= 1:
             raise ConfigError(f"edge_weight must be 1 or more, got {self.edge_weight}")
-        if self.passes < 2:
-            raise ConfigError(f"passes must be 2 or more, since their disagreement is what counts; got {self.passes}")
         for option, given, known in (
             ("region_score", self.region_score, ("sum", "mean")),
             ("regions", self.regions, (None, *REGION_KINDS)),
