@@ -1,6 +1,6 @@
 """Ingest and selection at a million records, on SQLite and PostgreSQL.
 
-    python -m benchmarks.queue.run WORK --database sqlite|postgresql --uploads 8000 --seconds 200
+    python -m benchmarks.queue.run WORK --database sqlite|postgresql --uploads 3000 --seconds 200
 
 Most rows go into the database in bulk, past the bucket, and are not reported. On top of them, ``--uploads`` records
 with images lie in a folder and are listed, read, checked and kept by ``queue ingest``: its rate is measured there,
@@ -22,10 +22,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
-from benchmarks.queue.fleet import CLASSES, START, Uploads, blob, box, plain_record, png
+from benchmarks.queue.fleet import CLASSES, START, Uploads, blob, box, plain_record
 from edgeseg.bucket import ARRIVALS
 from edgeseg.deploy.machine import describe_machine
 from edgeseg.files import write_atomic
@@ -39,7 +40,7 @@ from edgeseg.queue.stats import queue_stats
 from edgeseg.queue.tables import ClassName, Item
 
 RESULTS = Path(__file__).parents[1] / "results" / "queue"
-REGIONS, VEHICLES, CHUNK, REPEATS = 6, 40, 5000, 5
+REGIONS, VEHICLES, UPLOADERS, CHUNK, REPEATS = 6, 40, 6, 5000, 5
 FRAME = (1024, 2048)
 
 
@@ -76,22 +77,32 @@ def fill(database: Database, records: int, give_up: float) -> int:
     there = _count(database)
     while there < records and time.monotonic() < give_up:
         with database.write() as connection:
-            connection.execute(insert(Item), bulk_rows(there, min(CHUNK, records - there)))
+            _insert(connection, bulk_rows(there, min(CHUNK, records - there)))
         there = _count(database)
     return there
 
 
+def _insert(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execute(insert(Item), rows)
+        return
+    raw: Any = connection.connection.driver_connection
+    with raw.cursor() as cursor, cursor.copy(f"COPY items ({', '.join(rows[0])}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(tuple(row.values()))
+
+
 def make_uploads(folder: Path, count: int) -> None:
-    """Puts records with images of the frame's size, each vehicle's over several days, where they are not yet."""
+    """Puts records with images of the frame's size, of a few vehicles on one day, where they are not yet."""
     uploads = Uploads(folder)
     if (folder / ARRIVALS).exists():
         return
-    picture = png(*FRAME)
+    picture = cv2.imencode(".png", np.zeros((*FRAME, 3), np.uint8))[1].tobytes()
     regions = [box(100 * i, 80 * i, 40, 30, FRAME, i % len(CLASSES), 3.0 - i / 4) for i in range(REGIONS)]
     for number in range(count):
-        plain = plain_record(number, picture, FRAME, regions=regions, vehicle=f"car-{number % VEHICLES:03d}")
+        plain = plain_record(number, picture, FRAME, regions=regions, vehicle=f"car-{number % UPLOADERS:03d}")
         uploads.put(blob("image", picture)["key"], picture)
-        uploads.announce(plain, START + timedelta(seconds=30 * number))
+        uploads.announce(plain, START + timedelta(seconds=number))
 
 
 def measure(database: Database, uploads: Path, records: int) -> dict[str, Any]:
@@ -129,8 +140,9 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), required=True)
     parser.add_argument("--records", type=int, default=1_000_000)
-    parser.add_argument("--uploads", type=int, default=8_000)
+    parser.add_argument("--uploads", type=int, default=3_000)
     parser.add_argument("--seconds", type=float, default=3600.0)
+    parser.add_argument("--fill-only", action="store_true", help="stop before anything is measured")
     given = parser.parse_args()
     give_up = time.monotonic() + given.seconds
     given.work.mkdir(parents=True, exist_ok=True)
@@ -140,6 +152,8 @@ def main() -> None:
             say(f"{there} of {given.records} records are there; call again to go on")
             return
         make_uploads(given.work / f"bucket-{given.database}", given.uploads)
+        if given.fill_only:
+            return
         say("measuring")
         found = measure(database, given.work / f"bucket-{given.database}", given.records)
     found |= {"database": given.database, "uploads": given.uploads, "machine": describe_machine()}
