@@ -33,7 +33,7 @@ from edgeseg.modelinfo import ModelInfo
 from edgeseg.nets.checkpoint import load_checkpoint, save_checkpoint
 from edgeseg.nets.importing import import_published
 from edgeseg.preprocess import Preprocess
-from edgeseg.progress import say
+from edgeseg.progress import say, warn
 
 RESULTS = Path(__file__).parent.parent / "results" / "runtime"
 SIZE = (512, 1024)
@@ -59,8 +59,8 @@ class Contestant:
     times_ms: list[float]
 
     @classmethod
-    def start(cls, name: str, model: Path, threads: int, opencv: Path | None) -> Contestant:
-        """Loads the model; waits until it is warm."""
+    def start(cls, name: str, model: Path, threads: int, opencv: Path | None) -> Contestant | None:
+        """Loads the model; waits until it is warm. None where the runtime cannot run it."""
         kind = name.split(" ")[0]
         paths = [str(opencv)] if opencv and kind == "opencv" else []
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, str(Path.cwd())])}
@@ -69,7 +69,8 @@ class Contestant:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise SystemExit(f"{' '.join(command)}: exit code {process.wait()}")
+            warn(f"{name} cannot run {model.name}: exit code {process.wait()}")
+            return None
         return cls(name, process, json.loads(line)["version"], [])
 
     def turn(self) -> None:
@@ -123,7 +124,8 @@ def models(name: str, checkpoint: Path, enet: Path, folder: Path) -> dict[str, P
 
 def compete(files: dict[str, Path], threads: int, rounds: int, opencv: Path | None) -> list[Contestant]:
     """Starts all, then lets each run one frame a round."""
-    found = [Contestant.start(kind, path, threads, opencv) for kind, path in files.items()]
+    started = (Contestant.start(kind, path, threads, opencv) for kind, path in files.items())
+    found = [contestant for contestant in started if contestant]
     try:
         for _ in range(rounds):
             for contestant in found:
