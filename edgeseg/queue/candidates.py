@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from edgeseg.queue.tables import Item, State
 
-POOL = 20_000
+POOL = 10_000
 """Items that are compared with each other."""
 CENTERS = 2_000
 """Items decided on before, the latest ones, from which new choices keep their distance."""
