@@ -90,7 +90,7 @@ def _by_onnxruntime(suffix: str, found: dict[str, Any]) -> Choice:
     if not found["onnxruntime"]["providers"]:
         return Choice(suffix, "onnxruntime", False, "onnxruntime is not installed: pip install 'edgeseg[cpu]'")
     cores = found["machine"]["usable_cores"]
-    faster = "; --backend openvino, installed here, is faster on x86" if found["openvino"] else ""
+    faster = "; --backend openvino, installed here, is faster for some networks" if found["openvino"] else ""
     return Choice(suffix, "onnxruntime", True, f"the file's own runtime, on the CPU's {cores} usable cores{faster}")
 
 
