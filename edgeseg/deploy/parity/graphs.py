@@ -16,11 +16,18 @@ from edgeseg.modelinfo import ModelInfo
 PREPROCESS_SCOPE = "/preprocess/"
 """Prefix of the names of the nodes that turn the frame into the network's input."""
 _PASSIVE = {
+    "And",
     "ArgMax",  # of two values within rounding either is right
     "Constant",
     "ConstantOfShape",
     "DequantizeLinear",
     "Equal",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Not",
+    "Or",
     "QuantizeLinear",
     "Shape",
 }
