@@ -160,12 +160,6 @@ def test_fp16_is_run_as_written_unless_the_runtime_is_asked_for(exported_with_lo
     assert written.mean_abs_logit_error > 1.2 * run.mean_abs_logit_error > 0
 
 
-def test_a_layer_scaled_in_fp16_is_named(exported, checkpoint, tmp_path):
-    other = export(scaled(checkpoint, tmp_path / "s.edgeseg", LAYER, 3.0), tmp_path, lower=PrecisionSettings("fp16"))
-    report = parity(exported, other.path, "memory", {"agreement": 1.0})
-    assert (report.parted_at.stage, report.parted_at.what) == ("layer", NODE)
-
-
 def test_a_precision_that_is_too_coarse_is_named(exported, checkpoint, tmp_path):
     half = export(checkpoint, tmp_path, lower=PrecisionSettings("fp16")).path
     report = parity(exported, half, "memory", {"agreement": 1.0})
