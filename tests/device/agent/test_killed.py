@@ -22,12 +22,25 @@ from edgeseg.device.spool.reader import SpoolReader
 from edgeseg.frames import open_source
 
 FRAMES, KILLS = 60, 10
+FRAME_S = 0.012
+"""Of the network: no machine gets through the drive before the latest kill."""
 
 
 def run(drive: Path, spool: Path, log: Path, runner: Any) -> None:
     settings = ScoreSettings(strategy="entropy", superpixel_px=300, agent=AgentSettings(log=str(log)))
     with Spool(spool) as items:
         score(settings, open_source(str(drive)), runner, items)
+
+
+def unhurried(runner: Any) -> Any:
+    at_once = runner.infer
+
+    def infer(frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        time.sleep(FRAME_S)
+        return at_once(frame)  # type: ignore[no-any-return]
+
+    runner.infer = infer
+    return runner
 
 
 def killed_after(seconds: float, work: Callable[[], None]) -> bool:
@@ -54,14 +67,14 @@ def test_killed_agents_lose_nothing(
     draw = random.Random(0)
     killed = 0
     for _ in range(KILLS):
-        killed += killed_after(draw.uniform(0.05, 0.6), lambda: run(drive, spool, log, make_runner()))
+        killed += killed_after(draw.uniform(0.05, 0.6), lambda: run(drive, spool, log, unhurried(make_runner())))
         if spool.exists():
             Spool(spool).close()
             assert SpoolReader(spool).verify().problems == ()
     # The last line may have been cut off by the kill; it was acknowledged to nobody.
     lines = [line for line in log.read_text().splitlines() if line.endswith("}")]
     kept = {found["item_id"] for found in map(json.loads, lines) if found["event"] == "frame"}
-    assert killed >= KILLS - 2 and kept
+    assert killed == KILLS and kept
     assert kept <= set(SpoolReader(spool).ids())
     run(drive, spool, log, make_runner())
     frames = [item.record.frame_id for item in SpoolReader(spool).list()]
