@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
 from edgeseg.nets.denormals import flushed_denormals
+
+
+@pytest.fixture(autouse=True)
+def kept() -> Iterator[None]:
+    """Denormal numbers count: a library built with -ffast-math switches that off for the process that loads it."""
+    torch.set_flush_denormal(False)
+    yield
+    torch.set_flush_denormal(False)
 
 
 def product() -> float:
