@@ -146,6 +146,7 @@ def score(
     from edgeseg.deploy.runners import Runner, open_runner
     from edgeseg.device import score as scoring
     from edgeseg.device.agent.models import AllowedModels, ModelSlot
+    from edgeseg.device.score_settings import ScoreSettings
     from edgeseg.device.spool import Spool, SpoolLimits
     from edgeseg.frames import open_source
 
@@ -177,7 +178,7 @@ def score(
         "agent.log": log,
         "agent.live": live or None,
     }
-    settings = resolve(scoring.ScoreSettings, config, overrides or (), options)
+    settings = resolve(ScoreSettings, config, overrides or (), options)
     order: Literal["rgb", "bgr"] = "bgr" if channel_order is ChannelOrder.bgr else "rgb"
     # One damaged image must not end a drive: it is skipped, told and counted.
     frames = open_source(

@@ -20,7 +20,9 @@ from edgeseg.deploy.evaluation import EvalReport, evaluate
 from edgeseg.deploy.export import export
 from edgeseg.deploy.machine import describe_machine
 from edgeseg.deploy.runners import open_runner
-from edgeseg.device.score import ScoreReport, ScoreSettings, score
+from edgeseg.device.score import score
+from edgeseg.device.score_report import ScoreReport
+from edgeseg.device.score_settings import ScoreSettings
 from edgeseg.device.spool import Spool
 from edgeseg.frames import open_source
 from edgeseg.metrics import ConfusionMatrix

@@ -15,7 +15,7 @@ from edgeseg.classes import ClassMap
 from edgeseg.demo.plan import Plan
 from edgeseg.demo.results import DemoReport, Step
 from edgeseg.deploy.runners import Runner, open_runner
-from edgeseg.device.score import ScoreReport
+from edgeseg.device.score_report import ScoreReport
 from edgeseg.device.spool import SpoolItem, SpoolReader
 from edgeseg.images import read_image, read_label
 from edgeseg.report import Figure, Gallery, Legend, Page, Section, Table, pictures, plots, write_page

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.deploy.runners.base import Runner, require_outputs
+from edgeseg.deploy.runners.base import Runner
 from edgeseg.device import strategies
 from edgeseg.device.regions import choose
 from edgeseg.device.strategies import StrategyOptions
@@ -30,7 +30,7 @@ def rehearsal(strategy: str, runner: Runner, image: NDArray[np.uint8]) -> Callab
     """
     options = StrategyOptions()
     made = strategies.build(strategy, options)
-    require_outputs(runner, tuple(dict.fromkeys(("class_map", *made.needs))), f"strategy {strategy}")
+    strategies.require_readable(runner, made, strategy)
     frame = Frame(image, "rehearsal", 0, None, "benchmark")
 
     def score(outputs: Mapping[str, NDArray[Any]]) -> None:

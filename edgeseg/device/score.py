@@ -2,178 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.config import STRICT
-from edgeseg.deploy.runners.base import Runner, require_outputs
+from edgeseg.deploy.runners.base import Runner
 from edgeseg.device import strategies
-from edgeseg.device.agent.agent import Agent, AgentSettings
+from edgeseg.device.agent.agent import Agent
 from edgeseg.device.agent.models import ModelSlot
 from edgeseg.device.agent.status import FrameReport
-from edgeseg.device.agent.surroundings import Surroundings, parse_place
 from edgeseg.device.agent.watched import SettingsFile
 from edgeseg.device.crops import crop_mask
-from edgeseg.device.items import Kept, Provenance, describe, encode_blobs
+from edgeseg.device.items import AS_IT_IS, Kept, Provenance, describe, encode_blobs
 from edgeseg.device.keeping import POLICY_VERSION, Keeper
-from edgeseg.device.partition import RegionKind
 from edgeseg.device.policy.candidate import Candidate
 from edgeseg.device.policy.fit import FittedStrategy, open_fitted
 from edgeseg.device.policy.keeper import MakeItem, Seen, StreamKeeper
 from edgeseg.device.policy.observe import Observer
 from edgeseg.device.policy.settings import PolicySettings
 from edgeseg.device.policy.trace import TraceWriter
-from edgeseg.device.regions import RegionScore, choose
+from edgeseg.device.ranking import Ranking
+from edgeseg.device.regions import choose
+from edgeseg.device.score_report import ScoreReport
+from edgeseg.device.score_settings import ScoreSettings
 from edgeseg.device.spool import Spool
 from edgeseg.device.stopping import stop_on_signals
-from edgeseg.device.strategies import CrfKind, FrameScore, Strategy, StrategyOptions
-from edgeseg.device.superpixels import SUPERPIXEL_PX
+from edgeseg.device.strategies import FrameScore, Strategy
 from edgeseg.device.timing import Timing
 from edgeseg.device.view import FrameView
 from edgeseg.errors import ConfigError, DataError, OutputError, SpoolFull
-from edgeseg.files import write_atomic
 from edgeseg.frames import Frame, FrameSource
 from edgeseg.images import read_label
-from edgeseg.records import LABEL_PATTERN, Record
-
-
-@dataclass(frozen=True)
-class ScoreSettings:
-    """How frames are scored and which are kept.
-
-    Attributes:
-        strategy: Name of a strategy, or ``package.module:Class``.
-        budget_frames: Keep at most N frames of this run, the highest scores; None keeps every frame.
-        region_share: Share of a frame's pixels that is chosen as regions, in (0, 1].
-        region_score: Whether a region's value is the ``sum`` (the method's) or ``mean`` of its pixels.
-        regions: What a frame is cut into: ``pixels``, ``superpixel``, ``grid``, ``component``; None for the
-            strategy's own way.
-        superpixel_px: Pixels of one superpixel or grid cell.
-        edge_weight, committee, crf: See ``StrategyOptions``.
-        ignore_mask: Image of the camera's size; where it is not 0, no label is wanted (the car's own hood).
-        vehicle, drive: Names that go into the records.
-        seed: Of the random strategy.
-        ranking: File for the list of all frames by score (JSON lines), None for none. The list is
-            held in memory until the run ends.
-        fit_ms: What network and scoring may take for a frame: the best strategy that keeps this, beginning with
-            ``strategy``; None to keep that one.
-        trace: File for all frames as a policy sees them, for ``edgeseg policy replay``; None for none.
-        policy: What is kept under budgets in a time; without a budget there, ``budget_frames`` decides.
-        policy_file: The same from a YAML file, which is read again when it is replaced.
-        agent: How it runs as a service.
-    """
-
-    strategy: str = "superpixel"
-    budget_frames: int | None = None
-    region_share: float = 0.1
-    region_score: RegionScore = "sum"
-    regions: RegionKind | None = None
-    superpixel_px: int = SUPERPIXEL_PX
-    edge_weight: float = 1.5
-    committee: tuple[Path, ...] = ()
-    crf: CrfKind = "superpixel"
-    ignore_mask: Path | None = None
-    vehicle: str = "unknown"
-    drive: str = "unknown"
-    seed: int = 0
-    ranking: Path | None = None
-    fit_ms: float | None = None
-    trace: Path | None = None
-    policy: PolicySettings = field(default_factory=PolicySettings)
-    policy_file: Path | None = None
-    agent: AgentSettings = field(default_factory=AgentSettings)
-
-    __pydantic_config__: ClassVar = STRICT
-
-    def __post_init__(self) -> None:
-        if self.budget_frames is not None and self.budget_frames < 1:
-            raise ConfigError(f"budget_frames must be 1 or more, got {self.budget_frames}; leave it out to keep all")
-        if self.budget_frames is not None and self.policy.chooses:
-            raise ConfigError("budget_frames is of one run; with a policy's budget or trigger leave it out")
-        if self.policy_file is not None and (self.policy.chooses or self.budget_frames is not None):
-            raise ConfigError(
-                f"the policy is in {self.policy_file}; write its budgets and triggers there, and no others"
-            )
-        if self.superpixel_px < 16:
-            raise ConfigError(f"superpixel_px must be at least 16, got {self.superpixel_px}")
-        self.strategy_options()
-        for option, name in (("vehicle", self.vehicle), ("drive", self.drive)):
-            if not re.fullmatch(LABEL_PATTERN, name):
-                raise ConfigError(
-                    f"{option} must be 1 to 64 letters, digits, dots, dashes or underscores, and begin with "
-                    f"a letter or digit; got {name!r}"
-                )
-
-    @property
-    def given(self) -> Surroundings:
-        """What the options say of the surroundings."""
-        place = parse_place(self.agent.place) if self.agent.place else None
-        return Surroundings(self.vehicle, self.drive, place)
-
-    def strategy_options(self) -> StrategyOptions:
-        """What of these the strategy is told.
-
-        Raises:
-            ConfigError: One of them is out of range.
-        """
-        return StrategyOptions(**{field.name: getattr(self, field.name) for field in fields(StrategyOptions)})
-
-
-@dataclass(frozen=True)
-class ScoreReport:
-    """What a run did.
-
-    Attributes:
-        frames: Frames decoded.
-        kept: Of these, how many are in the spool at the end; ``known`` of them had been there before.
-        dropped: The others.
-        refused: Of the dropped, those that were to be kept but found no room in the spool.
-        late: Of the dropped, those that were not scored since the agent was busy.
-        unfit: Of the dropped, those that were not scored since they were black, frozen or of a wrong size.
-        unreadable: Images that could not be decoded and were skipped.
-        reconnects: How often a live source was lost.
-        model_swaps: How often the model's file was replaced by one that runs since.
-        policy_swaps: How often the policy's file was replaced by one that could be used.
-        troubles: Frames that were black, frozen, of another size or at a clock that is off; seconds short of memory.
-        interrupted: Whether it ended on a signal before its source did.
-        timing_ms: Medians a frame: ``decode``, ``network`` (preprocessing inside), ``scoring`` (host
-            outputs to decision), ``spool`` (encoding and writing a kept frame), ``total``.
-        spool: The spool's folder.
-        strategy: The strategy's name.
-        model_digest: SHA-256 of the model file.
-    """
-
-    frames: int
-    kept: int
-    known: int
-    dropped: int
-    refused: int
-    late: int
-    unfit: int
-    unreadable: int
-    reconnects: int
-    model_swaps: int
-    policy_swaps: int
-    troubles: dict[str, int]
-    interrupted: bool
-    timing_ms: dict[str, float | None]
-    spool: Path
-    strategy: str
-    model_digest: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain form for JSON."""
-        return {**vars(self), "spool": str(self.spool)}
+from edgeseg.records import Record
 
 
 def score(settings: ScoreSettings, source: FrameSource, model: Runner | ModelSlot, spool: Spool) -> ScoreReport:
@@ -192,14 +56,14 @@ def score(settings: ScoreSettings, source: FrameSource, model: Runner | ModelSlo
     with ExitStack() as opened:
         strategy = _open_strategy(settings, opened)
         agent = Agent(settings.agent, settings.given, model, spool, settings.strategy)
-        agent.require((lambda runner: _require_outputs(runner, strategy, settings.strategy),))
+        agent.require((lambda runner: strategies.require_readable(runner, strategy, settings.strategy),))
         run = _Run(settings, strategy, agent, spool)
         with stop_on_signals() as stop, agent, run:
             for frame, start in run.timed(agent.frames(source, lambda: stop.requested)):
                 run.take(frame, start)
             run.finish()
     agent.require_some()
-    run.write_ranking()
+    run.ranking.write(run.stream.items if run.stream else None)
     return run.report(source.skipped, stop.requested)
 
 
@@ -209,24 +73,9 @@ def _open_strategy(settings: ScoreSettings, opened: ExitStack) -> Strategy:
     return opened.enter_context(strategies.opened(settings.strategy, settings.strategy_options()))
 
 
-def _require_outputs(runner: Runner, strategy: Strategy, name: str) -> None:
-    require_outputs(runner, tuple(dict.fromkeys(("class_map", *strategy.needs))), f"strategy {name}")
-
-
 def _require_choice(policy: PolicySettings) -> None:
     if not policy.chooses:
         raise ConfigError("a policy's file must name a budget (frames, bytes or regions) or triggers")
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    """One line of the ranking; ``item_id`` is None where the frame was not spooled."""
-
-    frame: str
-    index: int
-    timestamp_s: float | None
-    score: float
-    item_id: str | None
 
 
 class _Run:
@@ -239,8 +88,7 @@ class _Run:
         self.mask = None if settings.ignore_mask is None else read_label(settings.ignore_mask) != 0
         self.keeper = Keeper(spool, settings.budget_frames)
         self.timing = Timing()
-        self.ranked: list[_Ranked] = []
-        self.displaced: set[str] = set()
+        self.ranking = Ranking(settings.ranking)
         self.refused = 0
         self.trace = TraceWriter(settings.trace) if settings.trace is not None else None
         self.policy_file = SettingsFile(settings.policy_file, PolicySettings) if settings.policy_file else None
@@ -294,7 +142,7 @@ class _Run:
             item = self._offer(self.stream, Seen(candidate, self._maker(view, verdict, chosen)))
         else:
             item = self._keep(view, verdict, chosen) if wanted else None
-        self._rank(frame, verdict.value, item)
+        self.ranking.add(frame, verdict.value, item)
         return verdict.value, item
 
     def _adopt(self, policy: PolicySettings) -> None:
@@ -321,14 +169,20 @@ class _Run:
         provenance = self._provenance(view.frame)
 
         def make(kept: Kept) -> tuple[Record, dict[str, bytes]]:
-            image = None if kept.form == "map" else self.agent.shown(view)
-            mask = crop_mask(verdict.labels, chosen) if kept.form == "crops" else None
-            blobs = encode_blobs(view, image, mask)
+            record, blobs = self._item(view, verdict, chosen, provenance, kept)
             if kept.form == "full":
                 self.observer.learn(blobs, verdict.labels.size)
-            return describe(view, verdict, chosen, blobs, provenance, kept), blobs
+            return record, blobs
 
         return make
+
+    def _item(
+        self, view: FrameView, verdict: FrameScore, chosen: NDArray[np.intp], provenance: Provenance, kept: Kept
+    ) -> tuple[Record, dict[str, bytes]]:
+        image = None if kept.form == "map" else self.agent.shown(view)
+        mask = crop_mask(verdict.labels, chosen) if kept.form == "crops" else None
+        blobs = encode_blobs(view, image, mask)
+        return describe(view, verdict, chosen, blobs, provenance, kept), blobs
 
     def _offer(self, stream: StreamKeeper, seen: Seen) -> str | None:
         """The item that came in by this frame, which may be an earlier frame's; None where none did."""
@@ -372,8 +226,7 @@ class _Run:
 
     def _keep(self, view: FrameView, verdict: FrameScore, chosen: NDArray[np.intp]) -> str | None:
         with self.timing.measure("spool"):
-            blobs = encode_blobs(view, self.agent.shown(view))
-            record = describe(view, verdict, chosen, blobs, self._provenance(view.frame))
+            record, blobs = self._item(view, verdict, chosen, self._provenance(view.frame), AS_IT_IS)
             try:
                 displaced = self.keeper.keep(record, blobs)
             except SpoolFull:
@@ -383,7 +236,7 @@ class _Run:
                 safe = f"the {self.keeper.kept} frames kept before {view.frame.id} are whole"
                 raise OutputError(f"{error}; {safe}") from None
         if displaced is not None:
-            self.displaced.add(displaced)
+            self.ranking.displace(displaced)
         return record.item_id
 
     def _provenance(self, frame: Frame) -> Provenance:
@@ -399,23 +252,6 @@ class _Run:
             clock=around.clock,
             blurred=self.settings.agent.blur,
         )
-
-    def _rank(self, frame: Frame, value: float, item_id: str | None) -> None:
-        if self.settings.ranking is not None:
-            self.ranked.append(_Ranked(frame.id, frame.index, frame.timestamp_s, value, item_id))
-
-    def write_ranking(self) -> None:
-        """Writes the list of all frames, highest score first, where it was asked for."""
-        if self.settings.ranking is not None:
-            rows = sorted(self.ranked, key=lambda row: (-row.score, row.index))
-            write_atomic(self.settings.ranking, "".join(json.dumps(self._line(row)) + "\n" for row in rows))
-
-    def _line(self, row: _Ranked) -> dict[str, Any]:
-        if self.stream is not None:
-            item_id = self.stream.items.get(row.frame)
-        else:
-            item_id = row.item_id if row.item_id not in self.displaced else None
-        return {**asdict(row), "item_id": item_id, "kept": item_id is not None}
 
     def report(self, unreadable: int, interrupted: bool) -> ScoreReport:
         """Sums the run up."""

@@ -17,7 +17,9 @@ from PIL import Image
 
 from edgeseg import config
 from edgeseg.device import items
-from edgeseg.device.score import ScoreReport, ScoreSettings, score
+from edgeseg.device.score import score
+from edgeseg.device.score_report import ScoreReport
+from edgeseg.device.score_settings import ScoreSettings
 from edgeseg.device.spool import Spool, SpoolReader
 from edgeseg.device.strategies import FrameScore, StrategyOptions
 from edgeseg.device.view import FrameView

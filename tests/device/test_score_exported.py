@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from edgeseg.deploy.runners import open_runner
-from edgeseg.device.score import ScoreSettings, score
+from edgeseg.device.score import score
+from edgeseg.device.score_settings import ScoreSettings
 from edgeseg.device.spool import Spool
 from edgeseg.errors import DataError, ModelError
 from edgeseg.frames import open_source
@@ -24,7 +25,8 @@ import sys
 sys.modules["torch"] = None
 from pathlib import Path
 from edgeseg.deploy.runners import open_runner
-from edgeseg.device.score import ScoreSettings, score
+from edgeseg.device.score import score
+from edgeseg.device.score_settings import ScoreSettings
 from edgeseg.device.spool import Spool
 from edgeseg.frames import open_source
 import json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgeseg.deploy.runners.base import Runner, require_outputs
+from edgeseg.deploy.runners.base import Runner
 from edgeseg.device import strategies
 from edgeseg.device.items import encode_blobs
 from edgeseg.device.policy.candidate import FORMS, Candidate
@@ -46,7 +46,7 @@ def record_drive(
     observer = Observer(FORMS, frame_rate_hz)
     told = options or StrategyOptions()
     with strategies.opened(strategy, told) as made:
-        require_outputs(runner, tuple(dict.fromkeys(("class_map", *made.needs))), f"strategy {strategy}")
+        strategies.require_readable(runner, made, strategy)
         for number, frame in enumerate(track(source, "scoring frames", source.length)):
             view = FrameView(frame, runner.infer(frame.image), runner.info, superpixel_px, runner.infer)
             verdict = made.score(view)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import cast
 
+from edgeseg.deploy.runners.base import Runner, require_outputs
 from edgeseg.device.strategies.base import CrfKind, FrameScore, Strategy, StrategyOptions
 from edgeseg.errors import ConfigError
 
@@ -23,7 +24,17 @@ STRATEGIES = {
     "committee": "edgeseg.device.strategies.committee:Committee",
 }
 
-__all__ = ["STRATEGIES", "CrfKind", "FrameScore", "Strategy", "StrategyOptions", "build", "names", "opened"]
+__all__ = [
+    "STRATEGIES",
+    "CrfKind",
+    "FrameScore",
+    "Strategy",
+    "StrategyOptions",
+    "build",
+    "names",
+    "opened",
+    "require_readable",
+]
 
 
 def names() -> tuple[str, ...]:
@@ -55,6 +66,20 @@ def build(name: str, options: StrategyOptions) -> Strategy:
     if missing:
         raise ConfigError(f"strategy {name!r} lacks {', '.join(missing)}; see edgeseg.device.strategies.base.Strategy")
     return cast(Strategy, made)
+
+
+def require_readable(runner: Runner, strategy: Strategy, name: str) -> None:
+    """Checks that a model gives what a strategy, and the choice of regions after it, reads.
+
+    Args:
+        runner: The model.
+        strategy: What reads it.
+        name: What the strategy was called by.
+
+    Raises:
+        ModelError: An output is missing; the message names the export option.
+    """
+    require_outputs(runner, tuple(dict.fromkeys(("class_map", *strategy.needs))), f"strategy {name}")
 
 
 @contextmanager

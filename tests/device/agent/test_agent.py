@@ -24,7 +24,9 @@ from edgeseg.device.agent.agent import AgentSettings
 from edgeseg.device.agent.health import HealthSettings
 from edgeseg.device.agent.intake import IntakeSettings
 from edgeseg.device.agent.models import ModelSlot
-from edgeseg.device.score import ScoreReport, ScoreSettings, score
+from edgeseg.device.score import score
+from edgeseg.device.score_report import ScoreReport
+from edgeseg.device.score_settings import ScoreSettings
 from edgeseg.device.spool import Spool
 from edgeseg.device.spool.reader import SpoolReader
 from edgeseg.errors import ConfigError, DataError

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeseg.device.agent.agent import AgentSettings
-from edgeseg.device.score import ScoreSettings, score
+from edgeseg.device.score import score
+from edgeseg.device.score_settings import ScoreSettings
 from edgeseg.device.spool import Spool
 from edgeseg.device.spool.reader import SpoolReader
 from edgeseg.frames import open_source

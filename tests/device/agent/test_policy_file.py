@@ -11,7 +11,9 @@ import pytest
 
 from edgeseg.device.agent import watched
 from edgeseg.device.policy import PolicySettings
-from edgeseg.device.score import ScoreReport, ScoreSettings, score
+from edgeseg.device.score import score
+from edgeseg.device.score_report import ScoreReport
+from edgeseg.device.score_settings import ScoreSettings
 from edgeseg.device.spool import Spool, SpoolReader
 from edgeseg.errors import ConfigError
 from edgeseg.frames import open_source

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from edgeseg.device.policy.fit import FIRST_RETRY, LOOKED_AT, FittedStrategy, open_fitted
-from edgeseg.device.score import ScoreSettings, score
+from edgeseg.device.score import score
+from edgeseg.device.score_settings import ScoreSettings
 from edgeseg.device.spool import Spool, SpoolReader
 from edgeseg.device.strategies import StrategyOptions
 from edgeseg.errors import ConfigError

@@ -21,7 +21,9 @@ from edgeseg.device.policy.roll import Roll
 from edgeseg.device.policy.state import PolicyState
 from edgeseg.device.policy.trace import read_trace
 from edgeseg.device.policy.triggers import open_triggers
-from edgeseg.device.score import ScoreReport, ScoreSettings, score
+from edgeseg.device.score import score
+from edgeseg.device.score_report import ScoreReport
+from edgeseg.device.score_settings import ScoreSettings
 from edgeseg.device.spool import Spool, SpoolLimits, SpoolReader
 from edgeseg.errors import ConfigError
 from edgeseg.frames import open_source
