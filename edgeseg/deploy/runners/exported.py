@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgeseg.deploy.metadata import ExportRecord
 from edgeseg.deploy.runners.base import require_frames
+from edgeseg.errors import ConfigError
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.preprocess import as_batch
 from edgeseg.staged import Staged
@@ -26,6 +27,20 @@ class ExportedRunner(Staged):
     info: ModelInfo
     export: ExportRecord
     _path: Path
+
+    def fixed_size(self, expected: tuple[int, int] | None) -> tuple[int, int]:
+        """(height, width) that the graph was exported for.
+
+        Raises:
+            ConfigError: Another one is expected.
+        """
+        size = self.info.preprocess.size
+        if expected is not None and expected != size:
+            raise ConfigError(
+                f"{self._path}: exported for --size {size[0]}x{size[1]}, not {expected[0]}x{expected[1]}; "
+                "export it again"
+            )
+        return size
 
     def prepare(self, frames: NDArray[np.uint8]) -> NDArray[Any]:
         """Checks the frames; preprocesses them where the model does not do it itself."""

@@ -16,7 +16,7 @@ from edgeseg.deploy.rounding import with_roundings
 from edgeseg.deploy.runners.base import missing_model
 from edgeseg.deploy.runners.exported import ExportedRunner
 from edgeseg.deploy.seal import require_sealed, sealed_metadata
-from edgeseg.errors import ConfigError, ModelError, require
+from edgeseg.errors import ModelError, require
 from edgeseg.modelinfo import METADATA_KEY, ModelInfo
 
 
@@ -54,6 +54,7 @@ class OnnxRuntimeRunner(ExportedRunner):
     ) -> None:
         if not path.is_file():
             raise missing_model(path)
+        self._path, self._threads = path, threads
         content = path.read_bytes()
         source = _as_written(content, path) if as_written else content
         self._session: Any = _open_session(path, source, threads, profile_prefix, as_written)
@@ -62,16 +63,11 @@ class OnnxRuntimeRunner(ExportedRunner):
             self._session.get_modelmeta().custom_metadata_map, inputs, outputs, str(path)
         )
         require_sealed(content, str(path))
-        self.size = self.info.preprocess.size
-        if size is not None and size != self.size:
-            raise ConfigError(
-                f"{path}: exported for --size {self.size[0]}x{self.size[1]}, not {size[0]}x{size[1]}; export it again"
-            )
+        self.size = self.fixed_size(size)
         self.digest = hashlib.sha256(content).hexdigest()
         self.output_names = tuple(tensor.name for tensor in outputs)
         self.as_written = as_written
         self._input_name = inputs[0].name
-        self._path, self._threads = path, threads
 
     def analyse(self, prepared: NDArray[Any], frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
         """Runs the graph; the frame's size is in its input."""

@@ -14,7 +14,7 @@ from edgeseg.deploy.openvino.model_file import SUFFIX, metadata_of, require_inta
 from edgeseg.deploy.runners.base import missing_model
 from edgeseg.deploy.runners.exported import ExportedRunner
 from edgeseg.deploy.seal import sealed_metadata
-from edgeseg.errors import ConfigError, ModelError, require
+from edgeseg.errors import ModelError, require
 
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16", "int8": "f32"}
 """Precision of the export → what OpenVINO computes in where the graph's own types leave it free."""
@@ -42,22 +42,18 @@ class OpenVinoRunner(ExportedRunner):
     def __init__(self, path: Path, threads: int | None = None, size: tuple[int, int] | None = None) -> None:
         if not path.is_file():
             raise missing_model(path)
+        self._path, self._threads = path, threads
         content = path.read_bytes()
         metadata = _sealed(path, content)
         model = read_model(path)
         metadata = metadata or metadata_of(model)
         inputs, outputs = _tensors(model.inputs), _tensors(model.outputs)
         self.info, self.export = read_metadata(metadata, inputs, outputs, str(path))
-        self.size = self.info.preprocess.size
-        if size is not None and size != self.size:
-            raise ConfigError(
-                f"{path}: exported for --size {self.size[0]}x{self.size[1]}, not {size[0]}x{size[1]}; export it again"
-            )
+        self.size = self.fixed_size(size)
         self.digest = hashlib.sha256(content).hexdigest()
         self.output_names = tuple(tensor.name for tensor in outputs)
         self._compiled: Any = compile_model(model, self.export.precision, threads, path)
         self._request: Any = self._compiled.create_infer_request()
-        self._path, self._threads = path, threads
 
     def analyse(self, prepared: NDArray[Any], frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
         """Runs the graph; the frame's size is in its input."""
