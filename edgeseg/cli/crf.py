@@ -43,8 +43,7 @@ def fit(
     datasets.require_usable(dataset)
     with open_runner(model) as runner:
         fitted = crf_fit.fit(runner, dataset, settings)
-    store(model, out, {CRF_KEY: fitted.to_dict()})
-    plain = {"model": str(out or model), **fitted.to_dict()}
+    plain = {"model": str(store(model, out, {CRF_KEY: fitted.to_dict()})), **fitted.to_dict()}
     if as_json:
         print_json(plain)
     else:

@@ -8,10 +8,9 @@ from typing import Any
 
 from edgeseg import datasets
 from edgeseg.datasets import require_usable
+from edgeseg.deploy.export.fitted import require_checkpoint, store
 from edgeseg.deploy.prototypes import PROTOTYPES_KEY, PrototypeSums, measure
-from edgeseg.errors import UsageError
 from edgeseg.files import digest_file
-from edgeseg.nets.checkpoint import load_checkpoint, save_checkpoint
 from edgeseg.nets.runner import TorchRunner
 
 
@@ -55,16 +54,14 @@ def fit_prototypes(path: Path, data: str, out: Path | None = None) -> PrototypeR
         ModelError: The checkpoint cannot be read.
         OutputError: The checkpoint cannot be written.
     """
-    if path.suffix != ".edgeseg":
-        raise UsageError(f"{path}: an exported graph is sealed; fit the checkpoint's prototypes and export it again")
-    checkpoint, dataset = load_checkpoint(path), datasets.open(data)
-    require_usable(dataset)
+    require_checkpoint(path, "prototypes")
     with TorchRunner(path, emit=("features",)) as runner:
+        dataset, class_map = datasets.open(data), runner.info.class_map
+        require_usable(dataset)
         sums = measure(runner, dataset)
     plain = {"vectors": _vectors(sums), "pixels": sums.pixels.tolist(), "data": dataset.spec}
-    target = out or path
-    save_checkpoint(target, checkpoint.net, checkpoint.info.with_extra(**{PROTOTYPES_KEY: plain}))
-    names = [entry.name for entry in checkpoint.info.class_map.classes]
+    target = store(path, out, {PROTOTYPES_KEY: plain})
+    names = [entry.name for entry in class_map.classes]
     return PrototypeReport(
         model=str(target),
         features=int(sums.means().shape[1]),

@@ -20,7 +20,7 @@ def require_checkpoint(path: Path, what: str) -> None:
         raise UsageError(f"{path}: an exported graph is sealed; fit the checkpoint's {what} and export it again")
 
 
-def store(path: Path, out: Path | None, extra: Mapping[str, Any]) -> None:
+def store(path: Path, out: Path | None, extra: Mapping[str, Any]) -> Path:
     """Adds plain data to a checkpoint.
 
     Args:
@@ -28,9 +28,13 @@ def store(path: Path, out: Path | None, extra: Mapping[str, Any]) -> None:
         out: Where it is written with the data, None to replace ``path``.
         extra: Keys and values of ``ModelInfo.extra``.
 
+    Returns:
+        The file that has the data now.
+
     Raises:
         ModelError: The checkpoint cannot be read.
         OutputError: The checkpoint cannot be written.
     """
-    checkpoint = load_checkpoint(path)
-    save_checkpoint(out or path, checkpoint.net, checkpoint.info.with_extra(**extra))
+    checkpoint, target = load_checkpoint(path), out or path
+    save_checkpoint(target, checkpoint.net, checkpoint.info.with_extra(**extra))
+    return target
