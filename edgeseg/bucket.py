@@ -60,10 +60,7 @@ def parse_request(key: str) -> tuple[str, str]:
     Raises:
         DataError: The key has another form.
     """
-    found = _REQUEST.fullmatch(key)
-    if found is None:
-        raise DataError(f"{key[:200]!r} is no request; the form is {REQUESTS}/VEHICLE/ITEM_ID")
-    return found[1], found[2]
+    return _owner(_REQUEST, key, f"no request; the form is {REQUESTS}/VEHICLE/ITEM_ID")
 
 
 class Arrival(NamedTuple):
@@ -99,7 +96,11 @@ def parse_record_key(key: str) -> tuple[str, str]:
     Raises:
         DataError: The key has another form.
     """
-    found = _RECORD.fullmatch(key)
+    return _owner(_RECORD, key, f"no record's key; the form is {RECORDS}/VEHICLE/ITEM_ID.json")
+
+
+def _owner(form: re.Pattern[str], key: str, otherwise: str) -> tuple[str, str]:
+    found = form.fullmatch(key)
     if found is None:
-        raise DataError(f"{key[:200]!r} is no record's key; the form is {RECORDS}/VEHICLE/ITEM_ID.json")
+        raise DataError(f"{key[:200]!r} is {otherwise}")
     return found[1], found[2]
