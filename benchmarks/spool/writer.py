@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common.items import plain_item
 from edgeseg.device.spool import Spool, SpoolLimits, Storage
 from edgeseg.errors import SpoolFull
 from edgeseg.records import Record
@@ -75,7 +75,8 @@ def make_item(number: int) -> tuple[Record, dict[str, bytes]]:
     draw = np.random.default_rng(number)
     content = {kind: draw.bytes(int(draw.integers(500, 40_000))) for kind in ("image", "classes")}
     value = float(draw.random())
-    return Record.model_validate(_plain(number, value, content)), content
+    scores = [{"name": "random", "value": value, "unit": ""}]
+    return plain_item(number, content, source="kills", scores=scores), content
 
 
 def start(work: Work) -> tuple[int, int]:
@@ -115,31 +116,3 @@ def _upload(spool: Spool, tell: Callable[[str, str], object]) -> None:
         tell(SENDING, item.id)
         spool.mark_uploaded(item.id)
         tell(UPLOADED, item.id)
-
-
-def _plain(number: int, value: float, content: dict[str, bytes]) -> dict[str, object]:
-    digests = {kind: hashlib.sha256(data).hexdigest() for kind, data in content.items()}
-    blobs = [
-        {"kind": kind, "key": f"sha256/{d[:2]}/{d}.png", "digest": d, "bytes": len(content[kind])}
-        for kind, d in digests.items()
-    ]
-    digest = hashlib.sha256(str(number).encode()).hexdigest()
-    return {
-        "item_id": digest,
-        "vehicle": "v",
-        "drive": "d",
-        "captured_at": None,
-        "clock": "unknown",
-        "source": "kills",
-        "frame_id": f"f{number}",
-        "frame_number": number,
-        "timestamp_s": None,
-        "model_digest": digest,
-        "policy": "all",
-        "policy_version": "1",
-        "strategy": "random",
-        "scores": [{"name": "random", "value": value, "unit": ""}],
-        "image": {"height": 4, "width": 5},
-        "regions": [],
-        "blobs": blobs,
-    }

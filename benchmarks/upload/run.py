@@ -26,6 +26,7 @@ import numpy as np
 import obstore
 from obstore.store import from_url
 
+from benchmarks.common.items import plain_item
 from benchmarks.upload.proxy import BadLine
 from benchmarks.upload.server import BUCKET, S3Server
 from edgeseg.bucket import parse_arrival, parse_record_key
@@ -43,30 +44,8 @@ WAITS = ("first_wait_s=0.02", "longest_wait_s=0.5", "timeout_s=5")
 def make_item(number: int) -> tuple[Record, dict[str, bytes]]:
     """An item that no other is like; its score is its number."""
     blobs = {kind: np.random.default_rng((number, size)).bytes(size) for kind, size in KINDS.items()}
-    digests = {kind: hashlib.sha256(content).hexdigest() for kind, content in blobs.items()}
-    record = {
-        "item_id": hashlib.sha256(str(number).encode()).hexdigest(),
-        "vehicle": f"car-{number % 2}",
-        "drive": "drive-1",
-        "captured_at": None,
-        "clock": "unknown",
-        "source": "benchmark",
-        "frame_id": f"frame_{number:06d}",
-        "frame_number": number,
-        "timestamp_s": None,
-        "model_digest": "0" * 64,
-        "policy": "all",
-        "policy_version": "1",
-        "strategy": "random",
-        "scores": [{"name": "number", "value": number, "unit": ""}],
-        "image": {"height": 4, "width": 5},
-        "regions": [],
-        "blobs": [
-            {"kind": kind, "key": f"sha256/{digest[:2]}/{digest}.png", "digest": digest, "bytes": KINDS[kind]}
-            for kind, digest in digests.items()
-        ],
-    }
-    return Record.model_validate(record), blobs
+    vehicle, frame_id = f"car-{number % 2}", f"frame_{number:06d}"
+    return plain_item(number, blobs, vehicle=vehicle, drive="drive-1", frame_id=frame_id, model_digest="0" * 64), blobs
 
 
 def upload(spool: Path, url: str, environment: dict[str, str], killed_after_s: float | None) -> dict[str, Any] | None:
