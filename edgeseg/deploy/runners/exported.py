@@ -28,8 +28,12 @@ class ExportedRunner(Staged):
     export: ExportRecord
     _path: Path
 
-    def fixed_size(self, expected: tuple[int, int] | None) -> tuple[int, int]:
-        """(height, width) that the graph was exported for.
+    def fixed_size(self, expected: tuple[int, int] | None, made: str = "exported") -> tuple[int, int]:
+        """(height, width) that the model was made for.
+
+        Args:
+            expected: None for any.
+            made: How it was, for the message.
 
         Raises:
             ConfigError: Another one is expected.
@@ -37,8 +41,7 @@ class ExportedRunner(Staged):
         size = self.info.preprocess.size
         if expected is not None and expected != size:
             raise ConfigError(
-                f"{self._path}: exported for --size {size[0]}x{size[1]}, not {expected[0]}x{expected[1]}; "
-                "export it again"
+                f"{self._path}: {made} for --size {size[0]}x{size[1]}, not {expected[0]}x{expected[1]}; export it again"
             )
         return size
 

@@ -65,8 +65,9 @@ class TensorRTRunner(ExportedRunner):
             raise missing_model(path)
         file = EngineFile.read(path)
         self._path, self.info, self.export, self.record = path, file.info, file.export, file.record
-        self.size = file.info.preprocess.size
-        self._require_options(threads, size)
+        if threads is not None:
+            raise ConfigError(f"{path}: runs on the GPU; leave --threads out")
+        self.size = self.fixed_size(size, "built")
         gpu = require_gpu(f"{path}: an engine", driver or probe_driver())
         module: api.Module = trt or require("tensorrt", "tensorrt")
         file.record.require_fit(str(path), str(module.__version__), gpu)
@@ -79,15 +80,6 @@ class TensorRTRunner(ExportedRunner):
         self._input_name = inputs[0].name
         self.digest = digest_file(path)
         self._slots = [Slot(self._engine, self._device, graph) for _ in range(in_flight)]
-
-    def _require_options(self, threads: int | None, size: tuple[int, int] | None) -> None:
-        if threads is not None:
-            raise ConfigError(f"{self._path}: runs on the GPU; leave --threads out")
-        if size is not None and size != self.size:
-            raise ConfigError(
-                f"{self._path}: built for --size {self.size[0]}x{self.size[1]}, not {size[0]}x{size[1]}; "
-                "export it again"
-            )
 
     @property
     def times(self) -> StageTimes:
