@@ -15,7 +15,7 @@ from edgeseg.active.methods import Method, Round
 from edgeseg.active.oracle import Tally, answer
 from edgeseg.active.partial import write_training_data
 from edgeseg.active.running import open_runner, predicted
-from edgeseg.active.start import Trained, evaluated, trained
+from edgeseg.active.start import Trained, trained
 from edgeseg.active.world import World
 from edgeseg.deploy.runners.base import Runner
 from edgeseg.errors import DataError
@@ -91,9 +91,7 @@ class Turn:
         data = self.folder.path / "data"
         if not data.exists():
             self._complete(data)
-        model = trained(self._settings(data), self.folder.path / "train")
-        evaluated(self.world, model, self.folder.evaluation)
-        return model
+        return trained(self._settings(data), self.folder.path / "train", self.folder.evaluation, self.world.val)
 
     def ask(self) -> None:
         """Selects, and writes the oracle's answers."""
