@@ -13,7 +13,8 @@ from edgeseg.active.methods import Method, MethodOptions, Outside, Start
 from edgeseg.active.round import RoundFolder, Turn
 from edgeseg.active.rows import ActiveReport, Cell, collect, write_rows
 from edgeseg.active.settings import ActiveSettings
-from edgeseg.active.start import Beginning, Trained
+from edgeseg.active.start import Beginning
+from edgeseg.active.training import Trained, require_alone
 from edgeseg.active.world import World, open_world
 from edgeseg.errors import ConfigError, OutputError
 from edgeseg.files import locked, write_atomic
@@ -22,8 +23,8 @@ from edgeseg.students import TrainSettings
 from edgeseg.students.run_folder import changed
 
 CONFIG = "config.yaml"
-FREE_SETTINGS = ("strategies", "seeds", "rounds")
-"""Settings that may differ when a run goes on: what is done stays done. ``rounds`` only beside a fixed ``group``."""
+FREE_SETTINGS = ("strategies", "seeds", "launcher", "rounds")
+"""Settings that may differ when a run goes on: what is done stays done. The last one only beside a fixed ``group``."""
 
 
 def run(settings: ActiveSettings, out: Path, resume: bool = False) -> ActiveReport:
@@ -42,6 +43,7 @@ def run(settings: ActiveSettings, out: Path, resume: bool = False) -> ActiveRepo
         OutputError: ``out`` holds a run, another process is at it, or it cannot be written.
         TrainingError: A training cannot go on, or a method's network says nothing.
     """
+    require_alone()
     _claim_folder(settings, out, resume)
     for seed in settings.seeds:
         world = open_world(settings, out, seed)
@@ -60,7 +62,7 @@ def _claim_folder(settings: ActiveSettings, out: Path, resume: bool) -> None:
     if not resume:
         raise OutputError(f"{out} holds a run; go on with it by --resume, or name another --out")
     before, now = config.read_mapping(path), config.to_plain(settings)
-    free = FREE_SETTINGS if settings.group is not None else FREE_SETTINGS[:2]
+    free = FREE_SETTINGS if settings.group is not None else FREE_SETTINGS[:-1]
     if lines := changed(before, now, free):
         raise ConfigError(
             f"{out}: settings changed since the run began: {'; '.join(lines)}; "

@@ -15,7 +15,7 @@ from edgeseg.active.methods import Method, Round
 from edgeseg.active.oracle import Tally, answer
 from edgeseg.active.partial import write_training_data
 from edgeseg.active.running import open_runner, predicted
-from edgeseg.active.start import Trained, trained
+from edgeseg.active.training import Trained, trained
 from edgeseg.active.world import World
 from edgeseg.deploy.runners.base import Runner
 from edgeseg.errors import DataError
@@ -91,7 +91,8 @@ class Turn:
         data = self.folder.path / "data"
         if not data.exists():
             self._complete(data)
-        return trained(self._settings(data), self.folder.path / "train", self.folder.evaluation, self.world.val)
+        settings, launcher = self._settings(data), self.world.settings.launcher
+        return trained(settings, self.folder.path / "train", self.folder.evaluation, self.world.val, launcher)
 
     def ask(self) -> None:
         """Selects, and writes the oracle's answers."""

@@ -5,51 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from edgeseg import config
 from edgeseg.active.answers import Answers
 from edgeseg.active.partial import write_training_data
-from edgeseg.active.running import evaluate
+from edgeseg.active.training import Trained, trained
 from edgeseg.active.world import World
 from edgeseg.datasets import Dataset
-from edgeseg.files import digest_text, locked, write_atomic
-from edgeseg.students import TrainSettings, train
-from edgeseg.students.run_folder import RunFolder
+from edgeseg.files import digest_text, locked
+from edgeseg.students import TrainSettings
 
 COMMITTEE_SEED = 1000
 """Members' seeds are the run's own plus multiples of this."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A model of the loop.
-
-    Attributes:
-        checkpoint: Of the last epoch.
-        extra_weights: Of the training's extra loss, or None.
-    """
-
-    checkpoint: Path
-    extra_weights: Path | None
-
-
-def trained(settings: TrainSettings, folder: Path, evaluation: Path, val: Dataset | None) -> Trained:
-    """Trains and evaluates a model, or goes on with that, or finds it done.
-
-    Args:
-        settings: Of the training.
-        folder: Of the training.
-        evaluation: Where the figures are written; the model is done when they are there.
-        val: What it is evaluated on; None for a model that nothing is told of.
-    """
-    if not evaluation.exists():
-        last = train(settings, folder, resume=folder.exists()).last
-        figures = evaluate(last, val, settings.threads) if val is not None else {}
-        write_atomic(evaluation, json.dumps(figures, indent=2) + "\n")
-    run = RunFolder(folder)
-    return Trained(run.last, run.extra if run.extra.exists() else None)
 
 
 class Beginning:
@@ -77,7 +46,7 @@ class Beginning:
     def model(self) -> Trained:
         """Trains the model on P and evaluates it, or finds that done."""
         with self._kept(self.evaluation):
-            return trained(self._settings, self.folder / "train", self.evaluation, self.world.val)
+            return self._trained(self._settings, "train", self.evaluation, self.world.val)
 
     def members(self) -> tuple[Path, ...]:
         """Trains further models on P with other seeds, or finds them."""
@@ -87,7 +56,10 @@ class Beginning:
 
     def _member(self, number: int) -> Path:
         settings = replace(self._settings, seed=self.world.seed + COMMITTEE_SEED * number)
-        return trained(settings, self.folder / f"member-{number}", self._member_done(number), None).checkpoint
+        return self._trained(settings, f"member-{number}", self._member_done(number), None).checkpoint
+
+    def _trained(self, settings: TrainSettings, name: str, done: Path, val: Dataset | None) -> Trained:
+        return trained(settings, self.folder / name, done, val, self.world.settings.launcher)
 
     def _member_done(self, number: int) -> Path:
         return self.folder / f"member-{number}.json"

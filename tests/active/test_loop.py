@@ -16,7 +16,7 @@ from edgeseg.active.answers import NOT_ASKED, Answers
 from edgeseg.active.round import Turn
 from edgeseg.active.world import World, open_world
 from edgeseg.datasets.synthetic import SyntheticDataset
-from edgeseg.errors import ConfigError, OutputError
+from edgeseg.errors import ConfigError, DataError, OutputError
 from edgeseg.images import read_label
 from edgeseg.students.run import Run
 
@@ -119,7 +119,7 @@ def _kill(*_: object, **__: object) -> None:
         (Turn, "_answer", 1),
         (Turn, "_complete", 0),
         (Run, "_close_epoch", 3),
-        ("edgeseg.active.start", "evaluate", 1),
+        ("edgeseg.active.training", "evaluate", 1),
     ],
 )
 def test_resumed_run_gives_the_same_rows(
@@ -147,7 +147,7 @@ def test_resumed_run_gives_the_same_rows(
 def test_finished_run_is_not_done_again(make_settings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = make_settings("entropy")
     first = active.run(settings, tmp_path / "run")
-    monkeypatch.setattr("edgeseg.active.start.train", _kill)
+    monkeypatch.setattr("edgeseg.active.training.train", _kill)
     monkeypatch.setattr(Turn, "ask", _kill)
     assert active.run(settings, tmp_path / "run", resume=True) == first
     assert ActiveReport.from_dict(json.loads((tmp_path / "run" / "rows.json").read_text())) == first
@@ -184,10 +184,15 @@ def test_frames_of_the_pool_have_no_label_for_anyone(make_settings: Make, tmp_pa
         world.frames.label(0)
 
 
-@pytest.mark.parametrize("strategy", ["superpixel", "entropy", "random"])
-def test_budget_in_clicks_is_never_exceeded(make_settings: Make, tmp_path: Path, strategy: str) -> None:
-    report = active.run(make_settings(strategy, budget_clicks=60, group=3), tmp_path / "run")
-    assert 0 < report.rows[-1].clicks <= 60
+@pytest.mark.parametrize(("strategy", "clicks"), [("superpixel", 60), ("entropy", 30_000), ("random", 60)])
+def test_budget_in_clicks_is_never_exceeded(make_settings: Make, tmp_path: Path, strategy: str, clicks: int) -> None:
+    report = active.run(make_settings(strategy, budget_clicks=clicks, group=3), tmp_path / "run")
+    assert 0 < report.rows[-1].clicks <= clicks
+
+
+def test_budget_that_buys_nothing_is_told(make_settings: Make, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing was selected within 1 clicks; raise share or budget_clicks"):
+        active.run(make_settings("superpixel", budget_clicks=1), tmp_path / "run")
 
 
 def test_semi_supervision_and_scratch_and_seeds(make_settings: Make, tmp_path: Path) -> None:

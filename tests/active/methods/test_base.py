@@ -22,7 +22,7 @@ def test_values_that_differ_or_stand_alone_pass_and_others_do_not() -> None:
 
 def test_own_options_have_defaults_and_unknown_ones_are_refused() -> None:
     assert MethodOptions(own={"weight": 2}).take(weight=1, steps=3) == {"weight": 2, "steps": 3}
-    with pytest.raises(ConfigError, match="method.wieght: no such option; the strategy's own are: weight"):
+    with pytest.raises(ConfigError, match=r"method\.wieght: no such option; the strategy's own are: weight"):
         MethodOptions(own={"wieght": 2}).take(weight=1)
 
 
