@@ -9,7 +9,8 @@ from pathlib import Path
 from edgeseg import config
 from edgeseg.active import methods
 from edgeseg.active.answers import Answers
-from edgeseg.active.methods import Method, MethodOptions, Outside, Start
+from edgeseg.active.methods import Method, MethodOptions, Start
+from edgeseg.active.pool import Outside
 from edgeseg.active.round import RoundFolder, Turn
 from edgeseg.active.rows import ActiveReport, Cell, collect, write_rows
 from edgeseg.active.settings import ActiveSettings
@@ -91,11 +92,10 @@ def _run_rounds(
     world: World, cell: Cell, method: Method, training: TrainSettings, model: Trained, committee: tuple[Path, ...]
 ) -> None:
     answers = Answers()
-    first = Path(world.settings.init) if world.settings.init else None
     for number in range(1, world.settings.rounds + 1):
         folder = RoundFolder(cell.round(number), number)
         say(f"seed {world.seed}, {cell.strategy}, round {number}/{world.settings.rounds}")
-        turn = Turn(world, method, training, folder, answers, model, first, committee, cell.prepared)
+        turn = Turn(world, method, training, folder, answers, model, committee, cell.prepared)
         model, answers = turn.finish(), turn.after
 
 

@@ -64,7 +64,6 @@ class Turn:
         folder: Of the round.
         before: Answers of the rounds before.
         model: The model of the round before.
-        first: Checkpoint that a training from scratch starts from, or None.
         committee: Further models.
         prepared: Folder of the method's preparation.
     """
@@ -75,7 +74,6 @@ class Turn:
     folder: RoundFolder
     before: Answers
     model: Trained
-    first: Path | None
     committee: tuple[Path, ...]
     prepared: Path
 
@@ -165,6 +163,6 @@ class Turn:
 
     def _settings(self, data: Path) -> TrainSettings:
         fine = self.world.settings.start == "finetune"
-        init = self.model.checkpoint if fine else self.first
+        init = self.model.checkpoint if fine else self.world.settings.init
         extra_init = self.model.extra_weights if fine else None
         return replace(self.training, data=f"folder:{data}", init=init, extra_init=extra_init)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from edgeseg import config
@@ -59,7 +60,7 @@ class ActiveSettings:
     budget_clicks: int | None = None
     rest: Rest | None = None
     start: Literal["finetune", "scratch"] = "finetune"
-    init: str | None = None
+    init: Path | None = None
     semi: bool = False
     committee: int = 2
     superpixel_px: int = SUPERPIXEL_PX

@@ -32,11 +32,12 @@ class Beginning:
     def __init__(self, world: World, training: TrainSettings) -> None:
         self.world = world
         epochs = world.settings.initial_epochs or training.epochs
-        init = Path(world.settings.init) if world.settings.init else None
         plain = training == world.training()
         name = "start" if plain else f"start-{digest_text(json.dumps(config.to_plain(training)))[:8]}"
         self.folder = world.folder / name
-        self._settings = replace(training, data=f"folder:{self.folder / 'data'}", epochs=epochs, init=init)
+        self._settings = replace(
+            training, data=f"folder:{self.folder / 'data'}", epochs=epochs, init=world.settings.init
+        )
 
     @property
     def evaluation(self) -> Path:

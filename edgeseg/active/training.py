@@ -67,8 +67,8 @@ def _launch(settings: TrainSettings, folder: Path, launcher: tuple[str, ...]) ->
         raise ConfigError(f"launcher {' '.join(launcher)!r} cannot be started ({error.strerror})") from None
     if code:
         raise TrainingError(
-            f"{folder}: the training that {' '.join(launcher)!r} started ended with code {code}; see its message above, "
-            "then go on by --resume"
+            f"{folder}: the training that {' '.join(launcher)!r} started ended with code {code}; "
+            "see its message above, then go on by --resume"
         )
 
 
