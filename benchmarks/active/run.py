@@ -17,6 +17,7 @@ from benchmarks.active.recipe import Job, Recipe, read_recipe
 from benchmarks.common.job import command_line, places
 from benchmarks.common.steps import Figures, Step, Steps
 from edgeseg import active
+from edgeseg.active.loop import first_model
 from edgeseg.active.start import Beginning
 from edgeseg.active.world import open_world
 
@@ -24,32 +25,26 @@ HERE = Path(__file__).parent
 
 
 def steps(job: Job) -> list[Step]:
-    """Of each arm: the images, then seed by seed the first model, then every strategy."""
-    plan = []
+    """Of each arm, seed by seed: the first models, each before the strategies that begin with it."""
+    plan: list[Step] = []
     for arm in job.recipe.arms:
         settings = job.settings(arm)
-        plan.append(Step(f"{arm}-images", lambda arm=arm: prepare_images(job, arm)))  # type: ignore[misc]
-        for seed in settings.seeds:
-            start = f"{arm}-start-seed{seed}"
-            plan.append(Step(start, lambda key=(arm, seed): train_start(job, *key), (f"{arm}-images",)))  # type: ignore[misc]
-            for strategy in settings.strategies:
-                key = (arm, strategy, seed)
-                plan.append(Step(f"{arm}-{strategy}-seed{seed}", lambda key=key: run_cell(job, *key), (start,)))  # type: ignore[misc]
+        for key in ((arm, strategy, seed) for seed in settings.seeds for strategy in settings.strategies):
+            start = f"{arm}-{beginning(job, *key).folder.name}-seed{key[2]}"
+            if start not in {step.name for step in plan}:
+                plan.append(Step(start, lambda key=key: train_start(job, *key)))  # type: ignore[misc]
+            plan.append(Step(f"{arm}-{key[1]}-seed{key[2]}", lambda key=key: run_cell(job, *key), (start,)))  # type: ignore[misc]
     return plan
 
 
-def prepare_images(job: Job, arm: str) -> Figures:
-    """Lays the images out that the rounds' trainings read."""
-    settings = job.settings(arm)
-    return {"images": open_world(settings, job.out / arm, settings.seeds[0]).images.name}
+def beginning(job: Job, arm: str, strategy: str, seed: int) -> Beginning:
+    """The first model of a strategy, which those that train alike share."""
+    return first_model(open_world(job.settings(arm), job.out / arm, seed), strategy)
 
 
-def train_start(job: Job, arm: str, seed: int) -> Figures:
-    """Trains the model that all strategies begin with."""
-    world = open_world(job.settings(arm), job.out / arm, seed)
-    beginning = Beginning(world, world.training())
-    beginning.model()
-    return {"start": beginning.folder.name}
+def train_start(job: Job, arm: str, strategy: str, seed: int) -> Figures:
+    """Trains the model that strategies begin with."""
+    return {"checkpoint": job.portable(str(beginning(job, arm, strategy, seed).model().checkpoint))}
 
 
 def run_cell(job: Job, arm: str, strategy: str, seed: int) -> Figures:

@@ -75,10 +75,7 @@ def _run_cell(world: World, strategy: str) -> None:
     """All rounds of one strategy."""
     cell = Cell(world.out, world.seed, strategy)
     busy = f"{cell.folder}: another process runs this strategy there; wait for it, or name another --out"
-    options = MethodOptions(
-        world.settings.share, world.seed, world.settings.superpixel_px, _own_options(world.settings, strategy)
-    )
-    with locked(cell.folder, busy), closing(methods.build(strategy, options)) as method:
+    with locked(cell.folder, busy), closing(_build(world, strategy)) as method:
         training = world.training(method)
         beginning = Beginning(world, training)
         cell.note(beginning.folder)
@@ -97,6 +94,18 @@ def _run_rounds(
         say(f"seed {world.seed}, {cell.strategy}, round {number}/{world.settings.rounds}")
         turn = Turn(world, method, training, folder, answers, model, committee, cell.prepared)
         model, answers = turn.finish(), turn.after
+
+
+def first_model(world: World, strategy: str) -> Beginning:
+    """The first model of a strategy; strategies that train alike share it."""
+    with closing(_build(world, strategy)) as method:
+        return Beginning(world, world.training(method))
+
+
+def _build(world: World, strategy: str) -> Method:
+    settings = world.settings
+    own = _own_options(settings, strategy)
+    return methods.build(strategy, MethodOptions(settings.share, world.seed, settings.superpixel_px, own))
 
 
 def _prepare(world: World, cell: Cell, method: Method, training: TrainSettings, model: Trained) -> None:
