@@ -184,10 +184,11 @@ def test_frames_of_the_pool_have_no_label_for_anyone(make_settings: Make, tmp_pa
         world.frames.label(0)
 
 
-@pytest.mark.parametrize(("strategy", "clicks"), [("superpixel", 60), ("entropy", 30_000), ("random", 60)])
-def test_budget_in_clicks_is_never_exceeded(make_settings: Make, tmp_path: Path, strategy: str, clicks: int) -> None:
-    report = active.run(make_settings(strategy, budget_clicks=clicks, group=3), tmp_path / "run")
-    assert 0 < report.rows[-1].clicks <= clicks
+@pytest.mark.parametrize("strategy", ["superpixel", "entropy", "random"])
+def test_budget_in_clicks_is_never_exceeded(make_settings: Make, tmp_path: Path, strategy: str) -> None:
+    cells = {"entropy": {"regions": "grid"}}
+    report = active.run(make_settings(strategy, budget_clicks=60, group=3, method=cells), tmp_path / "run")
+    assert 0 < report.rows[-1].clicks <= 60
 
 
 def test_budget_that_buys_nothing_is_told(make_settings: Make, tmp_path: Path) -> None:
