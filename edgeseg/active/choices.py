@@ -62,11 +62,19 @@ class Budget:
 
     def filled(self, choices: Iterable[Choice]) -> Iterator[Choice]:
         """Every choice, in order, that still fits when it comes; one that does not is passed over."""
-        left = self.amount
-        for choice in choices:
-            if (cost := self.cost(choice)) <= left:
-                left -= cost
-                yield choice
+        listed = list(choices)
+        fits = fitting(np.array([self.cost(choice) for choice in listed]), self.amount)
+        return (choice for choice, fit in zip(listed, fits, strict=True) if fit)
+
+
+def fitting(costs: NDArray[np.int64], amount: int) -> NDArray[np.bool_]:
+    """Which of some costs (R,), in order, still fit into an amount when they come, those that do not passed over."""
+    fits = np.zeros(len(costs), bool)
+    for place, cost in enumerate(costs.tolist()):
+        if cost <= amount:
+            amount -= cost
+            fits[place] = True
+    return fits
 
 
 def highest(choices: Iterable[Choice], budget: Budget) -> list[Choice]:

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.active.choices import Budget, Choice, region_choices
+from edgeseg.active.choices import Budget, Choice, fitting, region_choices
 from edgeseg.active.methods.base import Method, MethodOptions, Round, ranked
 from edgeseg.device import strategies
-from edgeseg.device.regions import outlines
+from edgeseg.device.regions import areas, outlines
 from edgeseg.device.strategies import FrameScore, Strategy, StrategyOptions
 from edgeseg.device.strategies.pixelwise import Pixelwise, groups
 from edgeseg.device.view import FrameView
@@ -50,12 +49,11 @@ class VehicleMethod(Method):
         self.own = options.take(**self.OWN_OPTIONS)
         self.members = name == "committee"
         # A committee cannot be made before its members are there.
-        self.needs = ("class_map",) if self.members else self._made(()).needs
+        self.needs = ("class_map",) if self.members else strategies.build(name, self._options()).needs
 
     def select(self, state: Round) -> Iterator[Choice]:
         """Regions of the group's frames, frame by frame."""
-        strategy = self._made(state.committee)
-        with closing(strategy) if hasattr(strategy, "close") else nullcontext():  # type: ignore[type-var]
+        with strategies.opened(self.name, self._options(state.committee)) as strategy:
             scored = ((i, self._score(strategy, state.view(i)).value) for i in state.pool.untouched())
             group = [index for index, _ in ranked(scored)][: state.group]
             left = state.budget.amount
@@ -66,11 +64,9 @@ class VehicleMethod(Method):
                     left -= state.budget.cost(choice)
                     yield choice
 
-    def _made(self, committee: tuple[Path, ...]) -> Strategy:
+    def _options(self, committee: tuple[Path, ...] = ()) -> StrategyOptions:
         share, seed = self.options.share, self.options.seed
-        return strategies.build(
-            self.name, StrategyOptions(region_share=share, seed=seed, committee=committee, **self.own)
-        )
+        return StrategyOptions(region_share=share, seed=seed, committee=committee, **self.own)
 
     def _score(self, strategy: Strategy, view: FrameView) -> FrameScore:
         verdict = strategy.score(view)
@@ -88,6 +84,8 @@ class VehicleMethod(Method):
             allowed = Budget("pixels", min(most, allowed.amount))
         verdict = self._score(strategy, view)
         order = np.argsort(-verdict.region_values, kind="stable")
+        if allowed.unit == "pixels":  # outlines cost time, so only of what will be taken
+            order = order[fitting(areas(verdict.labels)[order], allowed.amount)]
         yield from allowed.filled(region_choices(index, verdict.labels, order, verdict.region_values))
 
     def _single_pixels(self, strategy: Pixelwise, view: FrameView, index: int, count: int) -> Choice:
