@@ -70,7 +70,8 @@ def test_images_that_are_files_are_linked(tmp_path: Path) -> None:
 
 def test_of_two_that_make_a_folder_the_first_ones_stays(tmp_path: Path) -> None:
     def late(partial: Path) -> None:
-        made_once(tmp_path / "made", lambda other: (other / "first").touch())
+        (tmp_path / "made").mkdir()  # another process was quicker
+        (tmp_path / "made" / "first").touch()
         (partial / "second").touch()
 
     made_once(tmp_path / "made", late)
