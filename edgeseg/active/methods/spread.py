@@ -14,16 +14,17 @@ LEAST_SPREAD = 1e-3
 
 
 class Spread:
-    """Lowest and highest value of all maps of a round.
+    """Lowest and highest value of all that a round scores.
 
     Args:
         method: Who scores by them, for the message.
         what: What they are, for the message.
         highest: Highest possible value; the lowest is 0.
+        of: What each call of ``add`` brings the values of, for the message.
     """
 
-    def __init__(self, method: str, what: str, highest: float = 1.0) -> None:
-        self.method, self.what, self.highest = method, what, highest
+    def __init__(self, method: str, what: str, highest: float = 1.0, of: str = "frames") -> None:
+        self.method, self.what, self.highest, self.of = method, what, highest, of
         self.low, self.high, self.maps = math.inf, -math.inf, 0
 
     def add(self, values: NDArray[np.float32]) -> None:
@@ -42,7 +43,7 @@ class Spread:
         if self.high - self.low >= LEAST_SPREAD * self.highest:
             return
         raise TrainingError(
-            f"method {self.method}: the {self.what} is constant ({self.low:.6f} to {self.high:.6f} in all pixels of "
-            f"{self.maps} frames), so that its choice would be arbitrary; train longer in each round, start with more "
+            f"method {self.method}: the {self.what} is constant ({self.low:.6f} to {self.high:.6f} over all of "
+            f"{self.maps} {self.of}), so that its choice would be arbitrary; train longer in each round, start with more "
             "labels, or choose another strategy"
         )
