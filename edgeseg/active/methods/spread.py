@@ -44,6 +44,6 @@ class Spread:
             return
         raise TrainingError(
             f"method {self.method}: the {self.what} is constant ({self.low:.6f} to {self.high:.6f} over all of "
-            f"{self.maps} {self.of}), so that its choice would be arbitrary; train longer in each round, start with more "
-            "labels, or choose another strategy"
+            f"{self.maps} {self.of}), so that its choice would be arbitrary; train longer in each round, start with "
+            "more labels, or choose another strategy"
         )
