@@ -175,9 +175,9 @@ class Method(ABC):
     about: ClassVar[About]
     needs: tuple[str, ...] = ()
     members: bool = False
-    rest: ClassVar[Rest | None] = None
-    semi: ClassVar[bool] = False
-    unbounded: ClassVar[bool] = False
+    rest: Rest | None = None
+    semi: bool = False
+    unbounded: bool = False
 
     def __init__(self, options: MethodOptions) -> None:
         self.options = options

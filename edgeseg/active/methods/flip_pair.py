@@ -44,9 +44,10 @@ def pair_entropy(logits: Tensor, of_mirrored: Tensor) -> Tensor:
 def pair_terms(
     logits: Tensor, of_mirrored: Tensor, label: Tensor, cross_entropy: Callable[[Tensor, Tensor], Tensor]
 ) -> dict[str, Tensor]:
-    """CE(z¹, y) + CE(z², y) + MSE(z¹, sg z²) + MSE(z², sg z¹), sg the stopped gradient.
+    """CE(z², y) + MSE(z¹, sg z²) + MSE(z², sg z¹), sg the stopped gradient; CE(z¹, y) is the training's own loss.
 
-    The squared errors are a mean over the logits of all pixels, labeled or not, of every image with a labeled pixel.
+    All four terms have weight 1. The squared errors are a mean over the logits of all pixels, labeled or not, of every
+    image with a labeled pixel.
 
     Args:
         logits: (N, C, H, W), z¹, of the images.
@@ -55,13 +56,12 @@ def pair_terms(
         cross_entropy: Of logits and label, over labeled pixels.
 
     Returns:
-        () float32 each: ``loss``, the sum, and its parts ``ce``, ``mirrored_ce`` and ``consistency``, both squared
-        errors together.
+        () float32 each: ``loss``, the sum, and its parts ``mirrored_ce`` and ``consistency``, both squared errors
+        together.
     """
     first, second = logits.float(), mirrored(of_mirrored).float()
     touched = (label != IGNORE_INDEX).flatten(1).any(1)
     terms = {
-        "ce": cross_entropy(first, label),
         "mirrored_ce": cross_entropy(second, label),
         "consistency": _error(first, second.detach(), touched) + _error(second, first.detach(), touched),
     }
