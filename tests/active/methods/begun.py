@@ -5,34 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from edgeseg.active import ActiveSettings, methods
 from edgeseg.active.answers import Answers
 from edgeseg.active.methods import Method, MethodOptions, Round
 from edgeseg.active.running import open_runner
 from edgeseg.active.start import Beginning
 from edgeseg.active.world import World, open_world
-from edgeseg.nets.base import SegmentationNet
-
-NETWORK = "tests.active.methods.begun:TinyNet"
-
-
-class TinyNet(SegmentationNet):
-    """A network that trains in milliseconds and does not say the same of an image and of its mirror image."""
-
-    stride = 2
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.BatchNorm2d(8), nn.ReLU())
-        self.classifier = nn.Conv2d(8, num_classes, 1)
-
-    def outputs(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """See ``SegmentationNet.outputs``."""
-        logits: torch.Tensor = self.classifier(self.body(images))
-        return (self.resize(logits, (images.shape[2], images.shape[3])),)
+from tests.active import tiny
 
 
 def settings_of(*strategies: str, training: dict[str, Any] | None = None, **changes: Any) -> ActiveSettings:
@@ -47,7 +26,7 @@ def settings_of(*strategies: str, training: dict[str, Any] | None = None, **chan
         "share": 0.5,
         "epochs": 2,
     }
-    own = {"network": NETWORK, "batch_size": 2, "workers": 0, "precision": "fp32", "threads": 1}
+    own = {"network": tiny.NAME, "batch_size": 2, "workers": 0, "precision": "fp32", "threads": 1}
     return ActiveSettings(training={**own, **(training or {})}, **(plain | changes))
 
 
