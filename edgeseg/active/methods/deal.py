@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgeseg import config
 from edgeseg.active.choices import Choice, frame_choice
 from edgeseg.active.methods.base import About, Method, MethodOptions, Round, ranked
 from edgeseg.active.methods.difficulty import (
@@ -30,7 +31,6 @@ from edgeseg.students.extra_loss import load_weights
 from edgeseg.students.run_folder import RunFolder
 
 Score = Literal["mean", "entropy"]
-_SOURCE = "Xie et al., ACCV 2020"
 
 
 class DifficultyLoss(ExtraLoss):
@@ -83,13 +83,11 @@ class DealOptions:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.score not in ("mean", "entropy"):
-            raise ConfigError(f"score must be mean (DS) or entropy (DE), got {self.score!r}")
         if self.levels < 2:
             raise ConfigError(f"levels must be 2 or more, got {self.levels}")
         if not 0 < self.candidates <= 1:
             raise ConfigError(f"candidates must be above 0 and at most 1, got {self.candidates}")
-        if len(self.attention) != 2 or min(self.attention) < 1:
+        if min(self.attention) < 1:
             raise ConfigError(f"attention must be height and width, got {list(self.attention)}")
         if not self.weight > 0:
             raise ConfigError(f"weight must be above 0, got {self.weight}")
@@ -107,14 +105,14 @@ class Deal(Method):
         "whole frames, by mean difficulty (DS)",
         "a difficulty branch of C + 2 weights in the training",
         "1.1 times the training; scores half of the frames",
-        _SOURCE,
+        "Xie et al., ACCV 2020",
         "labelers take whole frames, and errors cluster in some of them",
     )
 
     def __init__(self, options: MethodOptions) -> None:
         super().__init__(options)
         own = options.take(**{**vars(DealOptions()), "score": self.score})
-        self.own = DealOptions(**{**own, "attention": tuple(own["attention"])})
+        self.own = config.resolve(DealOptions, options=own)
 
     def training(self, settings: TrainSettings) -> TrainSettings:
         """With the branch's loss."""

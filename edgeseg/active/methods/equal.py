@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgeseg import config
 from edgeseg.active.choices import Choice, highest
 from edgeseg.active.methods.base import About, Method, MethodOptions, Rest, Round
 from edgeseg.active.methods.extra import with_loss
@@ -41,6 +43,21 @@ class FlipPairLoss(ExtraLoss):
         return pair_terms(step.logits, of_mirrored, step.labels, step.cross_entropy)
 
 
+@dataclass(frozen=True)
+class EqualOptions:
+    """EquAL's own option.
+
+    Attributes:
+        grid: Rows and columns of patches in a frame.
+    """
+
+    grid: tuple[int, int] = (5, 5)
+
+    def __post_init__(self) -> None:
+        if min(self.grid) < 1:
+            raise ConfigError(f"grid must be rows and columns of patches, got {list(self.grid)}")
+
+
 class Equal(Method):
     """Patches of highest H(z¹) + H(z²), over all frames of Q; no network or label takes part but the model itself.
 
@@ -59,9 +76,8 @@ class Equal(Method):
 
     def __init__(self, options: MethodOptions) -> None:
         super().__init__(options)
-        self.rows, self.columns = options.take(grid=(5, 5))["grid"]
-        if min(self.rows, self.columns) < 1:
-            raise ConfigError(f"grid must be rows and columns of patches, got {[self.rows, self.columns]}")
+        own = config.resolve(EqualOptions, options=options.take(**vars(EqualOptions())))
+        self.rows, self.columns = own.grid
 
     def training(self, settings: TrainSettings) -> TrainSettings:
         """With the loss on mirrored images."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from edgeseg import config
 from edgeseg.active.choices import Budget, Choice
 from edgeseg.active.methods.base import About, Method, MethodOptions, Rest, Round
 from edgeseg.active.methods.extra import with_loss
@@ -49,6 +50,21 @@ class EarlyLabels(ExtraLoss):
         return {"loss": 0.5 * step.cross_entropy(step.logits, step.labels)}
 
 
+@dataclass(frozen=True)
+class S4alOptions:
+    """S4AL's own option.
+
+    Attributes:
+        rows: Rows of squares in a frame.
+    """
+
+    rows: int = 12
+
+    def __post_init__(self) -> None:
+        if self.rows < 1:
+            raise ConfigError(f"rows must be 1 or more rows of squares a frame, got {self.rows}")
+
+
 class S4al(Method):
     """Of every frame of Q the squares of highest mean entropy, as many as the budget allows.
 
@@ -69,9 +85,7 @@ class S4al(Method):
 
     def __init__(self, options: MethodOptions) -> None:
         super().__init__(options)
-        self.rows = options.take(rows=12)["rows"]
-        if self.rows < 1:
-            raise ConfigError(f"rows must be 1 or more rows of squares a frame, got {self.rows}")
+        self.rows = config.resolve(S4alOptions, options=options.take(**vars(S4alOptions()))).rows
 
     def training(self, settings: TrainSettings) -> TrainSettings:
         """With the mean teacher, confidence weighting, balanced ClassMix and known labels; the rest is the run's."""

@@ -108,10 +108,11 @@ def _none(*_: Any) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ({"score": "sum"}, "score must be mean"),
+        ({"score": "sum"}, "score: Input should be 'mean' or 'entropy'"),
         ({"levels": 1}, "levels must be 2 or more, got 1"),
         ({"candidates": 0}, "candidates must be above 0"),
-        ({"attention": [60]}, "attention must be height and width"),
+        ({"attention": [60]}, "attention.1: Field required"),
+        ({"attention": [0, 80]}, "attention must be height and width"),
         ({"weight": 0}, "weight must be above 0"),
         ({"alpha": 1}, "method.alpha: no such option; the strategy's own are: score, levels"),
     ],

@@ -87,8 +87,8 @@ def test_pair_of_a_network_that_sees_single_pixels_agrees() -> None:
     label = torch.randint(0, 4, (2, 5, 6), dtype=torch.uint8)
     step = Step(images, label, net(images), net, CrossEntropy(), 0.0, ("a", "b"))
     terms = FlipPairLoss(4)(step)
-    assert float(terms["consistency"]) == pytest.approx(0, abs=1e-10)
-    assert float(terms["mirrored_ce"]) == pytest.approx(float(CrossEntropy()(net(images), label)), rel=1e-5)
+    torch.testing.assert_close(terms["consistency"], torch.tensor(0.0))
+    torch.testing.assert_close(terms["mirrored_ce"], CrossEntropy()(net(images), label))
 
 
 def test_certain_of_one_class_or_of_none_is_told(tmp_path: Path) -> None:
@@ -97,6 +97,9 @@ def test_certain_of_one_class_or_of_none_is_told(tmp_path: Path) -> None:
     assert 0 <= state.figures["entropy_low"] < state.figures["entropy_high"] <= 2 * math.log(11) + 1e-5
 
 
-def test_grid_without_patches_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"grid must be rows and columns of patches, got \[0, 5\]"):
-        methods.build("equal", MethodOptions(own={"grid": (0, 5)}))
+@pytest.mark.parametrize(
+    ("grid", "message"), [([0, 5], r"rows and columns of patches, got \[0, 5\]"), (5, "grid: Input should be")]
+)
+def test_grid_without_patches_is_refused(grid: object, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        methods.build("equal", MethodOptions(own={"grid": grid}))
