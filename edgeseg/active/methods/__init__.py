@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgeseg.active.methods.base import (
     About,
     Method,
@@ -11,6 +13,7 @@ from edgeseg.active.methods.base import (
     ranked,
     require_varied,
 )
+from edgeseg.active.methods.paired import Paired, paired_about
 from edgeseg.active.methods.vehicle import VehicleMethod
 from edgeseg.active.methods.vehicle_about import ABOUT
 from edgeseg.device import strategies
@@ -19,8 +22,14 @@ from edgeseg.plugins import import_callable
 
 METHODS = {
     "full": "edgeseg.active.methods.full:Full",
+    "deal": "edgeseg.active.methods.deal:Deal",
+    "deal-entropy": "edgeseg.active.methods.deal:DealEntropy",
+    "equal": "edgeseg.active.methods.equal:Equal",
+    "s4al": "edgeseg.active.methods.s4al:S4al",
 }
 """Methods with a file of their own; every strategy of the vehicle is one too."""
+PAIRS = ("random+equal", "random+s4al")
+"""``A+B`` selects as A and trains as B; these are listed, any two names can be written so."""
 
 __all__ = [
     "METHODS",
@@ -40,12 +49,15 @@ __all__ = [
 
 def names() -> tuple[str, ...]:
     """Names of all methods, the vehicle's strategies first."""
-    return (*strategies.names(), *METHODS)
+    return (*strategies.names(), *METHODS, *PAIRS)
 
 
 def require_known(name: str) -> None:
-    """Raises ``ConfigError`` where a name is neither one of ``names()`` nor a ``package.module:Class``."""
-    if name not in names() and ":" not in name:
+    """Raises ``ConfigError`` where a name is none of ``names()``, no ``package.module:Class`` and no pair of these."""
+    if name not in names() and "+" in name:
+        for part in name.split("+", 1):
+            require_known(part)
+    elif name not in names() and ":" not in name:
         raise ConfigError(f"strategy {name!r} is unknown; choose from {', '.join(names())}, or package.module:Class")
 
 
@@ -53,13 +65,17 @@ def build(name: str, options: MethodOptions) -> Method:
     """Makes a method.
 
     Args:
-        name: One of ``names()``, or ``package.module:Class`` of a ``Method`` or of a vehicle's strategy.
-        options: What it is told.
+        name: One of ``names()``, or ``package.module:Class`` of a ``Method`` or of a vehicle's strategy, or two of
+            them as ``A+B``.
+        options: What it is told; a pair's own options are those of its second part.
 
     Raises:
         ConfigError: The name is unknown, the class cannot be made, or it has no such option.
     """
     require_known(name)
+    if "+" in name:
+        first, second = name.split("+", 1)
+        return Paired(name, build(first, replace(options, own={})), build(second, options))
     if name in strategies.STRATEGIES:
         return VehicleMethod(name, options)
     kind = _kind(name)
@@ -70,6 +86,9 @@ def build(name: str, options: MethodOptions) -> Method:
 
 def about(name: str) -> About:
     """What is told of a method."""
+    if "+" in name:
+        first, second = name.split("+", 1)
+        return paired_about(about(first), about(second), second)
     if name in ABOUT:
         return ABOUT[name]
     found = getattr(_kind(name), "about", None)

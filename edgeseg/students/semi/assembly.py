@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from torch import Tensor
+
 from edgeseg.preprocess import Preprocess
 from edgeseg.students.batches import DecodedFrames
 from edgeseg.students.loop import Learner
@@ -33,7 +37,8 @@ def build_samples(
     frames = DecodedFrames(unlabeled.dataset, memory_mb, labels=False)
     view = settings.semi.augment or settings.augment
     donors = _donors(settings, labeled, preprocess)
-    return UnlabeledSamples(frames, preprocess, view, settings.seed, donors, unlabeled.soft_labels)
+    known = _known_labels(unlabeled, labeled) if settings.semi.known_labels else None
+    return UnlabeledSamples(frames, preprocess, view, settings.seed, donors, unlabeled.soft_labels, known)
 
 
 def build_stream(settings: TrainSettings, frames: int) -> UnlabeledStream:
@@ -48,6 +53,16 @@ def build_supervision(settings: TrainSettings, learner: Learner, class_names: tu
     return SemiSupervision(
         settings.semi, learner.net, learner.hardware, class_names, settings.seed, weights, settings.compile
     )
+
+
+def _known_labels(unlabeled: Unlabeled, labeled: DecodedFrames) -> Callable[[int], Tensor | None]:
+    places = {sample_id: index for index, sample_id in enumerate(labeled.dataset.sample_ids)}
+
+    def look_up(frame: int) -> Tensor | None:
+        place = places.get(unlabeled.dataset.sample_ids[frame])
+        return None if place is None else labeled[place][1]
+
+    return look_up
 
 
 def _donors(settings: TrainSettings, labeled: DecodedFrames, preprocess: Preprocess) -> Donors | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -24,6 +26,7 @@ class UnlabeledSamples:
         seed: Of the training.
         donors: Where pasted classes come from, or None.
         soft_window: Where soft labels come from, or None.
+        known_labels: Frame → its labels so far (H, W) uint8 train ids, None where it has none; or None.
     """
 
     def __init__(
@@ -34,9 +37,10 @@ class UnlabeledSamples:
         seed: int,
         donors: Donors | None = None,
         soft_window: WindowReader | None = None,
+        known_labels: Callable[[int], Tensor | None] | None = None,
     ) -> None:
         self.frames, self.preprocess, self.settings, self.seed = frames, preprocess, settings, seed
-        self.donors, self.soft_window = donors, soft_window
+        self.donors, self.soft_window, self.known_labels = donors, soft_window, known_labels
         self._color = augment.jitter(settings)
 
     def draw(self, key: UnlabeledKey) -> UnlabeledBatch:
@@ -65,9 +69,16 @@ class UnlabeledSamples:
             torch.tensor([view.flip]),
             inside[None],
             pasted[None],
+            self._known(key.frame, view)[None],
             None if soft is None else soft[None],
             (key.position,),
         )
+
+    def _known(self, frame: int, view: augment.View) -> Tensor:
+        label = self.known_labels(frame) if self.known_labels else None
+        if label is None:
+            return torch.full(view.size, IGNORE_INDEX, dtype=torch.uint8)
+        return augment.view_label(label, view)
 
     def _soft_labels(self, frame: int, view: augment.View) -> Tensor | None:
         if self.soft_window is None:

@@ -25,6 +25,8 @@ class SemiSettings:
             weigh in that on labels; otherwise they weigh the same, and rare classes are unlearned again.
         threshold: Confidence from which a pixel is sure; the share of sure pixels weighs an image.
         weight: Of the loss on pseudo-labels beside the loss on labels; 0 leaves only cached soft labels to learn from.
+        known_labels: Whether an unlabeled frame that is among the labeled ones too, by its sample id, keeps the labels
+            that it has there, with confidence 1: of frames that are labeled in parts, the teacher labels the rest.
         cached_labels: Whether a distillation's cache also teaches those unlabeled frames that it holds.
         start_epoch: Epochs on labels alone before; None is a tenth of all.
         ema_decay: Limit of the teacher's decay, in [0, 1).
@@ -43,6 +45,7 @@ class SemiSettings:
     class_weights: bool = True
     threshold: float = 0.97
     weight: float = 1.0
+    known_labels: bool = False
     cached_labels: bool = True
     start_epoch: int | None = None
     ema_decay: float = 0.99

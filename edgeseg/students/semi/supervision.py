@@ -78,9 +78,8 @@ class SemiSupervision:
         if not self.settings.weight:
             return Task(batch.student_images, None, batch.soft_labels, {})
         target = pseudo_labels.arrange(self._predict(batch.teacher_images), batch.flips, batch.inside)
-        task = self._with_pasted(
-            Task(batch.student_images, target, batch.soft_labels, self._tell(target)), batch.pasted
-        )
+        task = Task(batch.student_images, target, batch.soft_labels, self._tell(target))
+        task = self._with_labels(self._with_labels(task, batch.known), batch.pasted)
         return self._mixed(task, batch.positions) if self.settings.classmix == "plain" else task
 
     def add(self, terms: Terms, logits: Tensor, task: Task, kl: nn.Module | None) -> Terms:
@@ -132,10 +131,11 @@ class SemiSupervision:
         sure = (target.confidence >= self.settings.threshold).sum()
         return {"confidence": shared_mean(target.confidence.sum(), counted), "sure": shared_mean(sure, counted)}
 
-    def _with_pasted(self, task: Task, pasted: Tensor) -> Task:
+    def _with_labels(self, task: Task, true: Tensor) -> Task:
+        """Puts true labels in the place of the teacher's, where there are some."""
         assert task.target is not None
-        there = pasted != IGNORE_INDEX
-        labels = torch.where(there, pasted, task.target.labels)
+        there = true != IGNORE_INDEX
+        labels = torch.where(there, true, task.target.labels)
         return replace(task, target=PseudoLabels(labels, task.target.confidence.masked_fill(there, 1.0)))
 
     def _mixed(self, task: Task, positions: tuple[int, ...]) -> Task:

@@ -32,6 +32,7 @@ class UnlabeledBatch:
         flips: (N,) bool, where the student's image is mirrored.
         inside: (N, H, W) bool, in the student's view: where the frame is, or something pasted; False in the padding.
         pasted: (N, H, W) uint8, in the student's view: train ids of labeled pixels pasted on the image, 255 elsewhere.
+        known: (N, H, W) uint8, in the student's view: train ids of pixels that are labeled already, 255 elsewhere.
         soft_labels: (N, C, H, W) float32 in the student's view, all 0 where there are none; or None.
         positions: N places in the stream of unlabeled samples.
     """
@@ -41,6 +42,7 @@ class UnlabeledBatch:
     flips: Tensor
     inside: Tensor
     pasted: Tensor
+    known: Tensor
     soft_labels: Tensor | None
     positions: tuple[int, ...]
 
@@ -52,6 +54,7 @@ class UnlabeledBatch:
             self.flips.to(device, non_blocking=True),
             self.inside.to(device, non_blocking=True),
             self.pasted.to(device, non_blocking=True),
+            self.known.to(device, non_blocking=True),
             None if self.soft_labels is None else self.soft_labels.to(device, non_blocking=True),
             self.positions,
         )
@@ -64,6 +67,7 @@ class UnlabeledBatch:
             self.flips.pin_memory(),
             self.inside.pin_memory(),
             self.pasted.pin_memory(),
+            self.known.pin_memory(),
             None if self.soft_labels is None else self.soft_labels.pin_memory(),
             self.positions,
         )
@@ -80,6 +84,7 @@ def join_unlabeled(parts: Sequence[UnlabeledBatch]) -> UnlabeledBatch | None:
         torch.cat([part.flips for part in parts]),
         torch.cat([part.inside for part in parts]),
         torch.cat([part.pasted for part in parts]),
+        torch.cat([part.known for part in parts]),
         torch.cat(soft) if soft else None,
         tuple(position for part in parts for position in part.positions),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,7 +21,11 @@ GEOMETRY = AugmentSettings(scale=(0.6, 1.6), flip=0.5, brightness=0, contrast=0,
 
 
 def _samples(
-    camvid: str, settings: AugmentSettings = GEOMETRY, mix: bool = False, soft: bool = False
+    camvid: str,
+    settings: AugmentSettings = GEOMETRY,
+    mix: bool = False,
+    soft: bool = False,
+    known: Callable[[int], torch.Tensor | None] | None = None,
 ) -> UnlabeledSamples:
     frames = DecodedFrames(datasets.open(f"{camvid}#train"), 10, labels=False)
     preprocess = Preprocess(32, 48)
@@ -27,7 +33,7 @@ def _samples(
     if mix:
         labeled = DecodedFrames(datasets.open(f"{camvid}#val"), 10)
         donors = Donors(labeled, preprocess, settings, pixels_by_frame(labeled.label_maps(), 11), (2, 3), 2, 1)
-    return UnlabeledSamples(frames, preprocess, settings, 0, donors, _one_hot if soft else None)
+    return UnlabeledSamples(frames, preprocess, settings, 0, donors, _one_hot if soft else None, known)
 
 
 def _one_hot(
@@ -90,6 +96,21 @@ def test_soft_labels_end_where_something_is_pasted(camvid: str) -> None:
         held = batch.soft_labels.sum(1) > 0.5
         assert not held[batch.pasted != 255].any()
         assert held[(batch.pasted == 255) & batch.inside].float().mean() > 0.9  # but for the rim of the padding
+
+
+def test_known_labels_are_laid_out_like_the_student_s_image(camvid: str) -> None:
+    left = torch.full((32, 48), 255, dtype=torch.uint8)
+    left[:, :24] = 3
+    still = AugmentSettings(scale=(1.0, 1.0), flip=0.5, brightness=0, contrast=0, saturation=0)
+    for batch in _all(_samples(camvid, still, known=lambda frame: left if frame % 2 else None)):
+        expected = left.flip(1) if batch.flips[0] else left
+        shown = expected if batch.positions[0] % 7 % 2 else torch.full_like(left, 255)
+        assert torch.equal(batch.known[0], shown)
+
+
+def test_padding_is_not_known(camvid: str) -> None:
+    for batch in _all(_samples(camvid, known=lambda frame: torch.full((32, 48), 3, dtype=torch.uint8))):
+        assert torch.equal(batch.known == 3, batch.inside)
 
 
 def test_joined_batches_keep_their_order(camvid: str) -> None:

@@ -166,6 +166,19 @@ def test_labels_of_unlabeled_frames_are_not_looked_at(semi_settings: Make, camvi
     assert _figures(tmp_path / "with") == _figures(tmp_path / "without")
 
 
+def test_known_labels_are_those_of_the_labeled_frames_with_the_same_ids(semi_settings: Make, tmp_path: Path) -> None:
+    def pseudo_ce(name: str, known: bool, **changes: Any) -> float:
+        semi = {"known_labels": known, "classmix": "off", "confidence_weighting": False}
+        train(semi_settings(semi, epochs=1, batch_size=4, **changes), tmp_path / name)
+        return float(_figures(tmp_path / name)[0]["pseudo_ce"])
+
+    assert pseudo_ce("others", True) == pseudo_ce("others without", False)
+    same = semi_settings().data
+    untrained, labeled = pseudo_ce("same without", False, unlabeled=same), pseudo_ce("same", True, unlabeled=same)
+    # A fresh network agrees with its own labels more than with the true ones.
+    assert labeled > untrained
+
+
 def test_checkpoint_says_what_unlabeled_frames_there_were(semi_settings: Make, tmp_path: Path) -> None:
     settings = semi_settings(epochs=1)
     info = read_info(train(settings, tmp_path / "run").last)

@@ -34,6 +34,7 @@ def _batch(**changes: Any) -> UnlabeledBatch:
         "flips": torch.zeros(2, dtype=torch.bool),
         "inside": torch.ones(2, 4, 6, dtype=torch.bool),
         "pasted": torch.full((2, 4, 6), 255, dtype=torch.uint8),
+        "known": torch.full((2, 4, 6), 255, dtype=torch.uint8),
         "soft_labels": None,
         "positions": (6, 7),
     }
@@ -112,6 +113,28 @@ def test_pasted_pixels_have_their_own_label_and_full_confidence() -> None:
     assert torch.equal(mixed.confidence[~there], plain.confidence[~there])
     assert semi.figures() == {"pasted": {"road": 0, "car": 1, "pole": 1}}
     assert semi.figures() == {"pasted": {"road": 0, "car": 0, "pole": 0}}
+
+
+def test_known_labels_stand_in_the_place_of_the_teacher_s_but_under_what_is_pasted() -> None:
+    known, pasted = (torch.full((2, 4, 6), 255, dtype=torch.uint8) for _ in range(2))
+    known[0, 1], pasted[0, 1, 2:4] = 0, 2
+    semi = _semi(_net(), classmix="balanced")
+    plain, told = semi.prepare(_batch()), semi.prepare(_batch(known=known, pasted=pasted))
+    assert plain.target is not None and told.target is not None
+    assert told.target.labels[0, 1].tolist() == [0, 0, 2, 2, 0, 0] and (told.target.confidence[0, 1] == 1).all()
+    rest = (known == 255) & (pasted == 255)
+    assert torch.equal(told.target.labels[rest], plain.target.labels[rest])
+    assert torch.equal(told.figures["confidence"], plain.figures["confidence"])  # of the teacher alone
+    assert semi.figures() == {"pasted": {"road": 0, "car": 0, "pole": 1}}
+
+
+def test_plain_mix_moves_known_labels_along() -> None:
+    known = torch.full((2, 4, 6), 255, dtype=torch.uint8)
+    known[0, :2], known[0, 2:] = 0, 1
+    task = _semi(_net(), classmix="plain").prepare(_batch(known=known))
+    assert task.target is not None
+    moved = (task.images[1] != _batch().student_images[1]).any(0)
+    assert moved.any() and (task.target.labels[1][moved] == known[0][moved]).all()
 
 
 def test_plain_mix_moves_image_label_confidence_and_soft_labels_together() -> None:
