@@ -1,0 +1,1 @@
+"""Active learning simulated against an oracle: rounds of training, selection and labeling."""
