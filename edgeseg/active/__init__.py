@@ -1,1 +1,6 @@
-"""Active learning simulated against an oracle: rounds of training, selection and labeling."""
+"""Active learning, simulated: an oracle answers from ground truth what a method asks for, round by round."""
+
+from edgeseg.active.run import run
+from edgeseg.active.settings import ActiveSettings
+
+__all__ = ["ActiveSettings", "run"]

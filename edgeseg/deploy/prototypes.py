@@ -6,6 +6,8 @@ class-specific strategy assigns a pixel to the class whose prototype is most sim
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,6 +60,15 @@ class PrototypeSums:
         """Prototypes (C, K), NaN for classes of which nothing was labeled."""
         with np.errstate(invalid="ignore"):
             return np.asarray(self._sums / self.pixels[:, None])
+
+    def to_plain(self, data: str) -> dict[str, Any]:
+        """What a model carries under ``PROTOTYPES_KEY``; ``data`` describes the dataset."""
+        # Seven digits: what a float32 holds.
+        vectors = [
+            [float(f"{value:.7g}") for value in mean] if count else None
+            for mean, count in zip(self.means(), self.pixels, strict=True)
+        ]
+        return {"vectors": vectors, "pixels": self.pixels.tolist(), "data": data}
 
 
 def label_cells(shape: tuple[int, ...], preprocess: Preprocess, columns: int) -> NDArray[np.int64]:

@@ -12,10 +12,12 @@ from edgeseg.nets.base import SegmentationNet
 from edgeseg.nets.checkpoint import initialize, read_info
 from edgeseg.preprocess import Preprocess
 from edgeseg.progress import say, warn
+from edgeseg.students import extra_loss
 from edgeseg.students.batches import DecodedFrames
 from edgeseg.students.compiling import forward_of
 from edgeseg.students.distribution import ALONE, Distribution
 from edgeseg.students.ema import MovingAverage
+from edgeseg.students.extra_loss import TrainedExtra
 from edgeseg.students.hardware import Hardware
 from edgeseg.students.loop import Learner
 from edgeseg.students.losses import CrossEntropy, KLWeight, Objective, registry
@@ -72,17 +74,31 @@ def build_learner(
     net.to(hardware.device).to(memory_format=hardware.memory_format)
     if together.world > 1:
         share_batch_norms(net, hardware.device)
+    extra = _extra(settings, frames, hardware, together)
     return Learner(
         settings=settings,
         hardware=hardware,
         net=net,
         forward=forward_of(net, settings.compile, together.wrap),
         objective=_objective(settings, net, frames).to(hardware.device),
-        optimizer=build_optimizer(settings.optimizer, net),
+        optimizer=build_optimizer(settings.optimizer, net, extra.module if extra else None),
         scaler=GradScaler(hardware.device.type, enabled=hardware.needs_scaling),
         average=MovingAverage(net, settings.ema_decay) if settings.ema_decay else None,
+        extra=extra,
         together=together,
     )
+
+
+def _extra(
+    settings: TrainSettings, frames: DecodedFrames, hardware: Hardware, together: Distribution
+) -> TrainedExtra | None:
+    if settings.extra_loss is None:
+        return None
+    classes = frames.dataset.class_map.num_classes
+    module = extra_loss.build(settings.extra_loss, classes, settings.extra_options, settings.seed)
+    if settings.extra_init is not None:
+        extra_loss.load_weights(module, settings.extra_init)
+    return TrainedExtra(module.to(hardware.device), settings.ema_decay, together)
 
 
 def _compare(theirs: Preprocess, ours: Preprocess, settings: TrainSettings) -> None:

@@ -188,7 +188,8 @@ class TrainingSamples(TorchDataset[Loaded]):
 class EpochBatches(Sampler[list[SampleKey | UnlabeledKey]]):
     """Shuffled batches of keys; the order is a function of seed and epoch.
 
-    The last incomplete batch is dropped unless it is the only one.
+    The last incomplete batch is dropped unless it is the only one. With ``iterations`` given, one order follows
+    another until there are as many batches, and none is incomplete.
 
     Args:
         samples: Number of samples.
@@ -196,6 +197,7 @@ class EpochBatches(Sampler[list[SampleKey | UnlabeledKey]]):
         seed: Of the training.
         unlabeled: (epoch, iteration of the whole training) → keys of unlabeled samples that are added; or None.
         rank, world: Of this process among those that split each batch, which must divide both its parts.
+        iterations: Batches of an epoch; None for one pass over the samples.
     """
 
     def __init__(
@@ -206,21 +208,29 @@ class EpochBatches(Sampler[list[SampleKey | UnlabeledKey]]):
         unlabeled: Callable[[int, int], list[UnlabeledKey]] | None = None,
         rank: int = 0,
         world: int = 1,
+        iterations: int | None = None,
     ) -> None:
         self.samples, self.batch_size, self.seed = samples, min(batch_size, samples), seed
+        self.iterations = iterations or samples // self.batch_size
         self.unlabeled = unlabeled
         self.rank, self.world = rank, world
         self.epoch = 0
 
     def __len__(self) -> int:
-        return self.samples // self.batch_size
+        return self.iterations
 
     def __iter__(self) -> Iterator[list[SampleKey | UnlabeledKey]]:
         generator = torch.Generator().manual_seed(augment.seed_of(self.seed, self.epoch))
-        order = torch.randperm(self.samples, generator=generator).tolist()
+        passes = -(-len(self) * self.batch_size // self.samples)
+        # A pass within an epoch counts as one of its own, so that each shows other views of the samples.
+        order = [
+            (self.epoch * passes + number, index)
+            for number in range(passes)
+            for index in torch.randperm(self.samples, generator=generator).tolist()
+        ]
         for number in range(len(self)):
             start = number * self.batch_size
-            labeled = [(self.epoch, index) for index in order[start : start + self.batch_size]]
+            labeled = order[start : start + self.batch_size]
             added = self.unlabeled(self.epoch, self.epoch * len(self) + number) if self.unlabeled else []
             yield [*labeled[self.rank :: self.world], *added[self.rank :: self.world]]
 

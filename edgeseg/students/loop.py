@@ -20,6 +20,7 @@ from edgeseg.students.batches import Batch, Loaded, batches_of
 from edgeseg.students.compiling import Forward
 from edgeseg.students.distribution import ALONE, Distribution
 from edgeseg.students.ema import MovingAverage
+from edgeseg.students.extra_loss import Step, TrainedExtra
 from edgeseg.students.hardware import Hardware
 from edgeseg.students.losses import Objective
 from edgeseg.students.optimizer import set_rate
@@ -41,6 +42,7 @@ class Learner:
         objective: What is minimised.
         optimizer, scaler, average: The optimiser, the fp16 loss scale, the moving average or None.
         semi: What is done with unlabeled samples, or None.
+        extra: A further loss, or None.
         together: The processes that share the batches; figures are those of all.
     """
 
@@ -53,6 +55,7 @@ class Learner:
     scaler: GradScaler
     average: MovingAverage | None
     semi: SemiSupervision | None = None
+    extra: TrainedExtra | None = None
     together: Distribution = ALONE
 
     @property
@@ -87,25 +90,27 @@ class Learner:
             )
             self.objective.kl_weight.set_progress(iteration / total)
             set_rate(self.optimizer, rate)
-            watch.add(iteration, batch.sample_ids, self._try_step(batch))
+            watch.add(iteration, batch.sample_ids, self._try_step(batch, iteration / total))
             if self.average:
                 self.average.update(iteration)
             if self.semi:
                 self.semi.update(iteration)
+            if self.extra:
+                self.extra.update(iteration)
             images += len(batch.sample_ids) * self.together.world
         figures = {**self.objective.figures(watch.means()), **(self.semi.figures() if self.semi else {})}
         return {**figures, "learning_rate": rate, "images_per_s": images / (time.perf_counter() - started)}
 
-    def _try_step(self, batch: Batch) -> dict[str, Tensor]:
+    def _try_step(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         try:
-            return self._step(batch)
+            return self._step(batch, progress)
         except torch.OutOfMemoryError as error:
             raise TrainingError(
                 f"the memory of {self.hardware.device} does not suffice for {len(batch.sample_ids)} samples of "
                 f"{batch.images.shape[2]}x{batch.images.shape[3]}; lower batch_size, or height and width"
             ) from error
 
-    def _step(self, batch: Batch) -> dict[str, Tensor]:
+    def _step(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         device = self.hardware.device
         images = batch.images.to(device, non_blocking=True, memory_format=self.hardware.memory_format)
         label = batch.labels.to(device, non_blocking=True)
@@ -118,11 +123,33 @@ class Learner:
         terms: dict[str, Tensor] = self.objective(labeled, label, soft)
         if self.semi and task:
             terms = self.semi.add(terms, unlabeled, task, self.objective.kl)
+        if self.extra:
+            step = Step(
+                images,
+                label,
+                main_head(labeled),
+                self._logits,
+                self.objective.cross_entropy,
+                progress,
+                batch.sample_ids,
+            )
+            terms = self.extra.add(terms, step)
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(terms["loss"]).backward()  # type: ignore[no-untyped-call]
+        if self.extra:
+            self.extra.share_gradients()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return {name: value.detach() for name, value in terms.items()}
+
+    def _logits(self, images: Tensor) -> Tensor:
+        with self.hardware.autocast:
+            return main_head(self.forward(images))
+
+
+def main_head(outputs: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """The main head's logits (N, C, H, W) of what a network gives in training mode."""
+    return outputs[0] if isinstance(outputs, tuple) else outputs
 
 
 def _parted(outputs: Tensor | tuple[Tensor, ...], labeled: int) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:

@@ -13,16 +13,18 @@ from edgeseg.students.groups import OptimizerSettings
 _DECAYING = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
 
 
-def build_optimizer(settings: OptimizerSettings, net: nn.Module) -> Optimizer:
+def build_optimizer(settings: OptimizerSettings, net: nn.Module, extra: nn.Module | None = None) -> Optimizer:
     """Makes the optimiser of a network's trainable parameters.
 
     Weights of convolutions and linear layers decay; biases, normalisation layers, PReLU slopes and whatever
     else a network may have do not. The backbone, where there is one, learns at ``backbone_factor`` times the rate.
+    ``extra`` is trained along with the network.
     """
-    decaying = {id(m.weight) for m in net.modules() if isinstance(m, _DECAYING)}
+    whole = nn.ModuleList([net, *([extra] if extra is not None else [])])
+    decaying = {id(m.weight) for m in whole.modules() if isinstance(m, _DECAYING)}
     path = net.backbone_path if isinstance(net, SegmentationNet) else ""
     backbone = {id(p) for p in net.get_submodule(path).parameters()} if path else set()
-    trained = [p for p in net.parameters() if p.requires_grad]
+    trained = [p for p in whole.parameters() if p.requires_grad]
     groups: list[dict[str, Any]] = [
         {
             "params": [p for p in trained if (id(p) in decaying) == decays and (id(p) in backbone) == inside],

@@ -29,6 +29,7 @@ _SHOWN = (
     "confidence",
     "sure",
     "unlabeled_kl",
+    "extra",
     "miou",
 )
 
@@ -66,6 +67,7 @@ class Run:
             self.unlabeled,
             together.rank,
             together.world,
+            settings.iterations_per_epoch,
         )
         loader = make_loader(self.samples, batches, settings.workers, pin=self.learner.hardware.device.type == "cuda")
         for epoch in range(self.state.epoch, settings.epochs):
@@ -87,6 +89,8 @@ class Run:
             learner.average.net.load_state_dict(state.ema)
         if learner.semi is not None and learner.semi.teacher is not None and state.teacher is not None:
             learner.semi.teacher.net.load_state_dict(state.teacher)
+        if learner.extra is not None and state.extra is not None:
+            learner.extra.load_state_dict(state.extra)
         if learner.together.leads:
             self.folder.write_metrics(state.history)
 
@@ -107,6 +111,8 @@ class Run:
         if best:
             save_checkpoint(self.folder.best, self.learner.result, info)
         save_checkpoint(self.folder.last, self.learner.result, info)
+        if self.learner.extra:
+            self.folder.write_extra(self.learner.extra.result.state_dict())
         self.folder.write_metrics(self.state.history)
         self._write_state()
 
@@ -128,6 +134,7 @@ class Run:
         self.state.optimizer = learner.optimizer.state_dict()
         self.state.scaler = learner.scaler.state_dict()
         self.state.objective = learner.objective.state_dict()
+        self.state.extra = learner.extra.state_dict() if learner.extra else None
         self.folder.write_state(self.state)
 
     def _tell(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from edgeseg.errors import ConfigError, OutputError, TrainingError
@@ -18,6 +19,8 @@ from edgeseg.files import atomic_path, locked, write_atomic
 
 FREE_SETTINGS = ("workers", "memory_mb", "threads", "compile")
 """Settings without influence on the result but for rounding, which may differ when a run goes on."""
+EXTRA_WEIGHTS = "extra.safetensors"
+"""Weights of the extra loss that go with ``last.edgeseg``, where it has any."""
 
 
 @dataclass
@@ -32,6 +35,7 @@ class RunState:
         history: One plain line of figures an epoch.
         net, ema, teacher, optimizer, scaler, objective: State dicts; ``ema`` None without averaging, ``teacher`` None
             without a mean teacher.
+        extra: State of the extra loss, None without one.
     """
 
     settings: dict[str, Any]
@@ -45,6 +49,7 @@ class RunState:
     optimizer: dict[str, Any] = field(default_factory=dict)
     scaler: dict[str, Any] = field(default_factory=dict)
     objective: dict[str, Tensor] = field(default_factory=dict)
+    extra: dict[str, dict[str, Tensor]] | None = None
 
 
 class RunFolder:
@@ -58,6 +63,7 @@ class RunFolder:
         self.path = path
         self.best, self.last = path / "best.edgeseg", path / "last.edgeseg"
         self.metrics, self.config, self.state = path / "metrics.jsonl", path / "config.yaml", path / "state.pt"
+        self.extra = path / EXTRA_WEIGHTS
 
     @contextmanager
     def claimed(self, resume: bool) -> Iterator[None]:
@@ -96,6 +102,12 @@ class RunFolder:
     def write_metrics(self, history: list[dict[str, Any]]) -> None:
         """Writes one JSON line an epoch, the whole file at once."""
         write_atomic(self.metrics, "".join(json.dumps(line) + "\n" for line in history))
+
+    def write_extra(self, weights: dict[str, Tensor]) -> None:
+        """Writes the weights of the extra loss, whole or not at all; nothing where it has none."""
+        if weights:
+            with atomic_path(self.extra) as partial:
+                save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, partial)
 
     def write_state(self, state: RunState) -> None:
         """Writes the state, whole or not at all.

@@ -51,6 +51,11 @@ class TrainSettings:
         workers: Processes that read samples, for each that trains; None is min(2, processors - 1), 0 reads in the
             training process.
         memory_mb: Most memory for decoded frames, so that none is decoded twice; of each process that trains.
+        iterations_per_epoch: Iterations that count as one epoch, however many samples there are: what trainings on
+            differently large datasets share when they are to be compared; None is one pass over the samples.
+        extra_loss: A further loss, ``package.module:Class`` of a ``students.ExtraLoss``.
+        extra_options: Its keyword arguments.
+        extra_init: File of weights (``extra.safetensors`` of another run) that it starts from.
         evaluate_every: Epochs between validations; the last epoch is always validated.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         threads: Of the computation on a processor; None is torch's own choice, as many as there are processors.
@@ -84,6 +89,10 @@ class TrainSettings:
     seed: int = 0
     workers: int | None = None
     memory_mb: int = 1024
+    iterations_per_epoch: int | None = None
+    extra_loss: str | None = None
+    extra_options: dict[str, Any] = field(default_factory=dict)
+    extra_init: Path | None = None
     evaluate_every: int = 1
     device: str = "auto"
     threads: int | None = None
@@ -92,7 +101,7 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if (self.height is None) != (self.width is None):
             raise ConfigError("height and width must be given together, or neither for the size of the first frame")
-        for name in ("height", "width", "batch_size", "epochs", "evaluate_every"):
+        for name in ("height", "width", "batch_size", "epochs", "evaluate_every", "iterations_per_epoch"):
             if getattr(self, name) is not None:
                 require_within(name, getattr(self, name), 1, 10**6)
         require_within("ema_decay", self.ema_decay, 0, 0.99999)

@@ -1,1 +1,82 @@
-"""Methods of selection, one a file, and the formulas that they need beside them."""
+"""Methods: one file each, one protocol, found by name or as ``package.module:Class``."""
+
+from __future__ import annotations
+
+from edgeseg.active.methods.base import (
+    About,
+    Method,
+    MethodOptions,
+    Outside,
+    Round,
+    Start,
+    ranked,
+    require_varied,
+)
+from edgeseg.active.methods.vehicle import VehicleMethod
+from edgeseg.active.methods.vehicle_about import ABOUT
+from edgeseg.device import strategies
+from edgeseg.errors import ConfigError
+from edgeseg.plugins import import_callable
+
+METHODS = {
+    "full": "edgeseg.active.methods.full:Full",
+}
+"""Methods with a file of their own; every strategy of the vehicle is one too."""
+
+__all__ = [
+    "METHODS",
+    "About",
+    "Method",
+    "MethodOptions",
+    "Outside",
+    "Round",
+    "Start",
+    "about",
+    "build",
+    "names",
+    "ranked",
+    "require_known",
+    "require_varied",
+]
+
+
+def names() -> tuple[str, ...]:
+    """Names of all methods, the vehicle's strategies first."""
+    return (*strategies.names(), *METHODS)
+
+
+def require_known(name: str) -> None:
+    """Raises ``ConfigError`` where a name is neither one of ``names()`` nor a ``package.module:Class``."""
+    if name not in names() and ":" not in name:
+        raise ConfigError(f"strategy {name!r} is unknown; choose from {', '.join(names())}, or package.module:Class")
+
+
+def build(name: str, options: MethodOptions) -> Method:
+    """Makes a method.
+
+    Args:
+        name: One of ``names()``, or ``package.module:Class`` of a ``Method`` or of a vehicle's strategy.
+        options: What it is told.
+
+    Raises:
+        ConfigError: The name is unknown, the class cannot be made, or it has no such option.
+    """
+    require_known(name)
+    if name in strategies.STRATEGIES:
+        return VehicleMethod(name, options)
+    kind = _kind(name)
+    if isinstance(kind, type) and issubclass(kind, Method):
+        return kind(options)
+    return VehicleMethod(name, options)
+
+
+def about(name: str) -> About:
+    """What is told of a method."""
+    if name in ABOUT:
+        return ABOUT[name]
+    found = getattr(_kind(name), "about", None)
+    return found if isinstance(found, About) else About("see its own documentation", "", "", name, "")
+
+
+def _kind(name: str) -> object:
+    return import_callable(METHODS.get(name, name), "strategy", "package.module:Class", "a class of methods")

@@ -9,7 +9,7 @@ from typing import Any
 from edgeseg import datasets
 from edgeseg.datasets import require_usable
 from edgeseg.deploy.export.fitted import require_checkpoint, store
-from edgeseg.deploy.prototypes import PROTOTYPES_KEY, PrototypeSums, measure
+from edgeseg.deploy.prototypes import PROTOTYPES_KEY, measure
 from edgeseg.files import digest_file
 from edgeseg.nets.runner import TorchRunner
 
@@ -59,8 +59,7 @@ def fit_prototypes(path: Path, data: str, out: Path | None = None) -> PrototypeR
         dataset, class_map = datasets.open(data), runner.info.class_map
         require_usable(dataset)
         sums = measure(runner, dataset)
-    plain = {"vectors": _vectors(sums), "pixels": sums.pixels.tolist(), "data": dataset.spec}
-    target = store(path, out, {PROTOTYPES_KEY: plain})
+    target = store(path, out, {PROTOTYPES_KEY: sums.to_plain(dataset.spec)})
     names = [entry.name for entry in class_map.classes]
     return PrototypeReport(
         model=str(target),
@@ -70,11 +69,3 @@ def fit_prototypes(path: Path, data: str, out: Path | None = None) -> PrototypeR
         data=dataset.spec,
         model_digest=digest_file(target),
     )
-
-
-def _vectors(sums: PrototypeSums) -> list[list[float] | None]:
-    # Seven digits: what a float32 holds.
-    return [
-        [float(f"{value:.7g}") for value in mean] if count else None
-        for mean, count in zip(sums.means(), sums.pixels, strict=True)
-    ]

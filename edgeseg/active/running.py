@@ -1,0 +1,47 @@
+"""The model of a round: opened with the outputs that a method reads, run at full size, evaluated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg.datasets import Dataset
+from edgeseg.deploy import evaluation
+from edgeseg.deploy.fullsize import FullSize, predict_full_size
+from edgeseg.deploy.prototypes import PROTOTYPES_KEY, measure
+from edgeseg.deploy.runners.base import Runner
+from edgeseg.nets.deployed import EMITTED
+from edgeseg.nets.runner import TorchRunner
+
+
+def open_runner(checkpoint: Path, needs: tuple[str, ...], threads: int | None, known: Dataset | None = None) -> Runner:
+    """Opens a checkpoint so that it gives what a method reads.
+
+    Args:
+        checkpoint: The model.
+        needs: Outputs, beside the base ones and ``logits``.
+        threads: Of the processor.
+        known: Labels to measure class prototypes on, for methods that read ``features``.
+    """
+    emit = tuple(name for name, outputs in EMITTED.items() if set(outputs) & set(needs))
+    runner = TorchRunner(checkpoint, threads, emit=emit)
+    if "features" in needs and known is not None:
+        runner.info = runner.info.with_extra(**{PROTOTYPES_KEY: measure(runner, known).to_plain(known.spec)})
+    return runner
+
+
+def predicted(runner: Runner, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Train ids (H, W) uint8 that the model says of a frame (H, W, 3); 255 where it does not see."""
+    height, width = image.shape[:2]
+    full = FullSize(runner.info.preprocess, (height, width), height, width)
+    classes, seen = predict_full_size(runner.infer(image), full, runner.info.temperature).classes, full.seen()
+    return classes if seen is None else np.where(seen, classes, np.uint8(255))
+
+
+def evaluate(checkpoint: Path, val: Dataset, threads: int | None) -> dict[str, Any]:
+    """Figures of a checkpoint on labels."""
+    with TorchRunner(checkpoint, threads) as runner:
+        return evaluation.evaluate(runner, val).to_dict()
