@@ -20,6 +20,10 @@ from edgeseg.plugins import import_callable
 
 METHODS = {
     "full": "edgeseg.active.methods.full:Full",
+    "ralis": "edgeseg.active.methods.ralis:Ralis",
+    "vaal": "edgeseg.active.methods.vaal:Vaal",
+    "pixelpick": "edgeseg.active.methods.pixelpick:PixelPick",
+    "class-balanced-superpixel": "edgeseg.active.methods.class_balanced_superpixel:ClassBalancedSuperpixel",
 }
 """Methods with a file of their own; every strategy of the vehicle is one too."""
 

@@ -98,7 +98,9 @@ class AdversarialPair:
         """
         self.autoencoder.eval()
         self.critic.eval()
-        parts = [self.critic(self.autoencoder.encode(self.frames.images(i))[0]) for i in indices.split(SCORED_AT_ONCE)]
+        parts = [
+            self.critic(self.autoencoder.encode(self.frames.images(i))[0]) for i in torch.split(indices, SCORED_AT_ONCE)
+        ]
         return torch.cat(parts)[:, 0].numpy()
 
     def _batch(self, indices: Tensor) -> Tensor:
@@ -128,7 +130,7 @@ class AdversarialPair:
     def _figures(self, iteration: int) -> AdversarialFigures:
         told = [torch.from_numpy(self.scores(indices)) for indices in (self.labeled, self.unlabeled)]
         total = 0.0
-        for indices in torch.arange(len(self.frames)).split(SCORED_AT_ONCE):
+        for indices in torch.split(torch.arange(len(self.frames)), SCORED_AT_ONCE):
             images = self.frames.images(indices)
             rebuilt = self.autoencoder.decode(self.autoencoder.encode(images)[0])
             total += float(functional.mse_loss(rebuilt, images)) * len(images)

@@ -45,7 +45,8 @@ class QueryNetwork(nn.Module):
         vectors, histograms = flat[:, : -2 * BINS], flat[:, -2 * BINS :]
         seen = self.state(self.region(state.flatten(0, 1)).view(pools, -1))
         joined = torch.cat((self.action(vectors), seen.repeat_interleave(size, 0)), 1)
-        return (torch.sigmoid(self.gate(histograms)) * self.value(joined)).view(pools, size)
+        values: Tensor = torch.sigmoid(self.gate(histograms)) * self.value(joined)
+        return values.view(pools, size)
 
 
 def _layer(inputs: int, outputs: int) -> nn.Sequential:

@@ -20,7 +20,11 @@ class RalisSettings:
         steps: Steps of an episode (20).
         episodes: Episodes that the policy is trained for (100).
         state_frames: Frames whose predictions are the state.
-        reward_frames: Frames on which the reward is measured, at most; the training alone sees their labels (101).
+        reward_frames: Frames of Q on which the reward is measured, at most a fourth of Q; their labels are outside of
+            the budget, and nothing is asked of them (101).
+        start_frames: Frames of P that a game's network is trained on before its episodes, at most a third of P.
+        start_passes: Passes of that training.
+        pool_frames: Further frames of P whose labeling is played, at most (100).
         discount: γ.
         learning_rate: Of the Q-network's SGD (0.001 or 0.0001).
         batch_size: Transitions of a step of the Q-network.
@@ -42,6 +46,9 @@ class RalisSettings:
     episodes: int = 20
     state_frames: int = 10
     reward_frames: int = 30
+    start_frames: int = 20
+    start_passes: int = 40
+    pool_frames: int = 40
     discount: float = 0.999
     learning_rate: float = 1e-3
     batch_size: int = 16
@@ -62,6 +69,9 @@ class RalisSettings:
             ("episodes", 1),
             ("state_frames", 1),
             ("reward_frames", 1),
+            ("start_frames", 2),
+            ("start_passes", 1),
+            ("pool_frames", 1),
             ("batch_size", 2),
             ("updates", 1),
             ("memory", 2),

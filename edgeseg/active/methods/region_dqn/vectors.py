@@ -19,9 +19,9 @@ def vector_length(num_classes: int) -> int:
     return num_classes + 1 + 3 * POOLED**2
 
 
-def cell_map(height: int, width: int, rows: int, columns: int) -> NDArray[np.int32]:
-    """Region ids (H, W) int32 of a frame cut into rows and columns of equal size, to a pixel, row by row."""
-    row, column = (np.arange(n) * parts // n for n, parts in ((height, rows), (width, columns)))
+def cell_map(size: tuple[int, ...], rows: int, columns: int) -> NDArray[np.int32]:
+    """Region ids (H, W) int32 of a frame of this size cut into rows and columns, equal to a pixel, row by row."""
+    row, column = (np.arange(n) * parts // n for n, parts in zip(size, (rows, columns), strict=True))
     return (row[:, None] * columns + column).astype(np.int32)
 
 
@@ -41,7 +41,7 @@ def region_vectors(
         (rows · columns, C + 1 + 192) float32: shares of the classes and of pixels without one, then smallest, mean and
         largest entropy of 8×8 parts.
     """
-    shares = class_shares(class_map, cell_map(*class_map.shape, rows, columns), num_classes)
+    shares = class_shares(class_map, cell_map(class_map.shape, rows, columns), num_classes)
     bands = np.split(entropy, _cuts(entropy.shape[0], rows))
     parts = [_coarse(cell) for band in bands for cell in np.split(band, _cuts(entropy.shape[1], columns), axis=1)]
     return torch.cat((shares, torch.stack(parts)), 1)

@@ -17,9 +17,9 @@ def test_camvid_vector_has_the_authors_length() -> None:
 
 
 def test_cells_cover_the_frame_in_equal_parts() -> None:
-    cells = cell_map(180, 240, 4, 6)
+    cells = cell_map((180, 240), 4, 6)
     assert (np.bincount(cells.ravel()) == 45 * 40).all()
-    uneven = np.bincount(cell_map(50, 70, 4, 6).ravel())
+    uneven = np.bincount(cell_map((50, 70), 4, 6).ravel())
     assert len(uneven) == 24 and uneven.max() - uneven.min() <= 13 * 12 - 12 * 11
 
 
@@ -43,7 +43,7 @@ def test_vectors_equal_loops_over_the_pixels() -> None:
 
 
 def test_vectors_of_uneven_cells_stay_within_their_cells() -> None:
-    entropy = cell_map(50, 70, 4, 6).astype(np.float32)
+    entropy = cell_map((50, 70), 4, 6).astype(np.float32)
     vectors = region_vectors(np.zeros((50, 70), np.uint8), entropy, 4, 6, 2)
     assert torch.equal(vectors[:, 3:], torch.arange(24.0)[:, None].expand(-1, 192))
 
