@@ -60,6 +60,14 @@ class Budget:
                 return
             yield choice
 
+    def filled(self, choices: Iterable[Choice]) -> Iterator[Choice]:
+        """Every choice, in order, that still fits when it comes; one that does not is passed over."""
+        left = self.amount
+        for choice in choices:
+            if (cost := self.cost(choice)) <= left:
+                left -= cost
+                yield choice
+
 
 def highest(choices: Iterable[Choice], budget: Budget) -> list[Choice]:
     """The choices of highest value that a budget allows, highest first; equal values by frame and first pixel.

@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from edgeseg.cli import bench, cache, crf, data, deployment, models, policy, queue, sweep, training, upload, vehicle
+from edgeseg.cli import (
+    active,
+    bench,
+    cache,
+    crf,
+    data,
+    deployment,
+    models,
+    policy,
+    queue,
+    sweep,
+    training,
+    upload,
+    vehicle,
+)
 from edgeseg.cli.demo import demo
 from edgeseg.cli.doctor import doctor
 from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
@@ -36,6 +50,7 @@ vehicle.register(app)
 app.add_typer(policy.app, name="policy")
 upload.register(app)
 app.add_typer(queue.app, name="queue")
+app.add_typer(active.app, name="active")
 
 
 @app.callback(invoke_without_command=True)

@@ -16,12 +16,21 @@ _INK = "#010203"
 """Stands for the page's text colour while matplotlib draws."""
 COLORS = ("#2f86c5", "#d8602a", "#1f9e77", "#c46aa0", "#dba000", "#7d6fd0")
 """Distinguishable with the common colour deficiencies, and on light and dark ground."""
+_STYLES = ("-", "--", ":")
+"""Tell lines of one colour apart."""
 
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 
 
 def curves(
-    series: Series, x_label: str, y_label: str, alt: str, caption: str = "", log: bool = False, whole: bool = False
+    series: Series,
+    x_label: str,
+    y_label: str,
+    alt: str,
+    caption: str = "",
+    log: bool = False,
+    whole: bool = False,
+    spreads: Mapping[str, Sequence[float]] | None = None,
 ) -> Figure:
     """Lines over a common axis.
 
@@ -33,6 +42,7 @@ def curves(
         caption: Text beneath it.
         log: Logarithmic y axis.
         whole: Whether x counts something, so that only whole numbers are marked.
+        spreads: Name → half the length of each point's error bar; None draws none.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -41,7 +51,9 @@ def curves(
     def draw(axes: Any) -> None:
         for position, (name, (x, y)) in enumerate(series.items()):
             marker = "o" if len(x) < 25 else None
-            axes.plot(x, y, label=name, color=COLORS[position % len(COLORS)], lw=1.8, marker=marker, ms=3)
+            color, style = COLORS[position % len(COLORS)], _STYLES[position // len(COLORS) % len(_STYLES)]
+            bars = spreads.get(name) if spreads and any(spreads.get(name, ())) else None
+            axes.errorbar(x, y, bars, label=name, color=color, ls=style, lw=1.8, marker=marker, ms=3, capsize=2)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         axes.xaxis.get_major_locator().set_params(integer=whole)

@@ -6,7 +6,7 @@ from edgeseg.active.methods.base import About
 
 _THESIS = "Kasarla 2019, section 3.2"
 _REGIONS = "the highest frames, of each the highest superpixels"
-_PIXELS = "the highest frames, of each connected groups of the most uncertain pixels"
+_PIXELS = "the highest frames, of each the most uncertain pixels"
 
 ABOUT = {
     "random": About(
@@ -25,15 +25,15 @@ ABOUT = {
         _THESIS,
         "rare classes must not be forgotten",
     ),
-    "margin": About(_PIXELS, "the two best classes", "nothing", "Scheffer et al. 2001", "two classes are confused"),
+    "margin": About(_REGIONS, "the two best classes", "nothing", "Scheffer et al. 2001", "two classes are confused"),
     "least-confidence": About(
-        _PIXELS, "the two best classes", "nothing", "Lewis and Gale 1994", "a model is calibrated well"
+        _REGIONS, "the two best classes", "nothing", "Lewis and Gale 1994", "a model is calibrated well"
     ),
     "flip-consistency": About(
-        _PIXELS, "nothing but class maps", "a second run of the model", "-", "the graph gives class maps alone"
+        _REGIONS, "nothing but class maps", "a second run of the model", "-", "the graph gives class maps alone"
     ),
     "committee": About(
-        _PIXELS,
+        _REGIONS,
         "further models, trained on the labels of the start",
         "a run and a training of each member",
         "Seung et al. 1992",

@@ -75,7 +75,7 @@ def top_pixels(uncertainty: NDArray[np.uint8], share: float) -> NDArray[np.bool_
     return uncertainty >= level
 
 
-def groups(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Connected groups (8 neighbours) of at least ``SMALLEST_PX``: ids (H, W) int32 from 0, -1 elsewhere."""
+def groups(mask: NDArray[np.bool_], smallest_px: int = SMALLEST_PX) -> NDArray[np.int32]:
+    """Connected groups (8 neighbours) of at least ``smallest_px``: ids (H, W) int32 from 0, -1 elsewhere."""
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    return without_small(np.asarray(labels - 1, np.int32), SMALLEST_PX)
+    return without_small(np.asarray(labels - 1, np.int32), smallest_px)
