@@ -41,6 +41,7 @@ __all__ = [
     "ranked",
     "require_known",
     "require_varied",
+    "title",
 ]
 
 
@@ -80,6 +81,11 @@ def about(name: str) -> About:
         return ABOUT[name]
     found = getattr(_kind(name), "about", None)
     return found if isinstance(found, About) else About("see its own documentation", "", "", name, "")
+
+
+def title(name: str) -> str:
+    """What tables of results call a method."""
+    return str(getattr(_kind(name), "title", "") or name) if name in METHODS else name
 
 
 def _kind(name: str) -> object:

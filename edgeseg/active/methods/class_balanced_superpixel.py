@@ -38,7 +38,7 @@ class ClassBalancedSettings:
     random_rounds: int = 1
 
     def __post_init__(self) -> None:
-        require_within("class-balanced-superpixel.random_rounds", self.random_rounds, 0, 10**6)
+        require_within("method.class-balanced-superpixel.random_rounds", self.random_rounds, 0, 10**6)
 
 
 @dataclass(frozen=True)

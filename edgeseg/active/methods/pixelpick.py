@@ -37,9 +37,9 @@ class PixelPickSettings:
     random_rounds: int = 1
 
     def __post_init__(self) -> None:
-        require_within("pixelpick.pixels", self.pixels, 1, 10**6)
-        require_within("pixelpick.share", self.share, 0, 1, open_low=True)
-        require_within("pixelpick.random_rounds", self.random_rounds, 0, 10**6)
+        require_within("method.pixelpick.pixels", self.pixels, 1, 10**6)
+        require_within("method.pixelpick.share", self.share, 0, 1, open_low=True)
+        require_within("method.pixelpick.random_rounds", self.random_rounds, 0, 10**6)
 
 
 class PixelPick(Method):

@@ -37,6 +37,8 @@ class Ralis(Method):
         "many drives like the first will be labeled with one policy",
     )
 
+    title: ClassVar[str] = "RALIS-small"
+
     def __init__(self, options: MethodOptions) -> None:
         super().__init__(options)
         self.own = config.resolve(RalisSettings, options=options.own)

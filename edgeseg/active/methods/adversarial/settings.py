@@ -35,11 +35,11 @@ class VaalSettings:
     log_every: int = 100
 
     def __post_init__(self) -> None:
-        require_within("vaal.iterations", self.iterations, 1, 10**6)
-        require_within("vaal.batch_size", self.batch_size, 2, 4096)
-        require_within("vaal.learning_rate", self.learning_rate, 1e-7, 1)
-        require_within("vaal.latents", self.latents, 1, 4096)
-        require_within("vaal.kl_weight", self.kl_weight, 0, 1000)
-        require_within("vaal.adversarial_weight", self.adversarial_weight, 0, 1000)
-        require_within("vaal.vae_steps", self.vae_steps, 1, 100)
-        require_within("vaal.log_every", self.log_every, 1, 10**6)
+        require_within("method.vaal.iterations", self.iterations, 1, 10**6)
+        require_within("method.vaal.batch_size", self.batch_size, 2, 4096)
+        require_within("method.vaal.learning_rate", self.learning_rate, 1e-7, 1)
+        require_within("method.vaal.latents", self.latents, 1, 4096)
+        require_within("method.vaal.kl_weight", self.kl_weight, 0, 1000)
+        require_within("method.vaal.adversarial_weight", self.adversarial_weight, 0, 1000)
+        require_within("method.vaal.vae_steps", self.vae_steps, 1, 100)
+        require_within("method.vaal.log_every", self.log_every, 1, 10**6)

@@ -138,6 +138,6 @@ class AdversarialPair:
         if not math.isfinite(error):
             raise TrainingError(
                 f"method vaal: the reconstruction error is {error} after {iteration} iterations; lower "
-                f"vaal.learning_rate (it is {self.settings.learning_rate})"
+                f"method.vaal.learning_rate (it is {self.settings.learning_rate})"
             )
         return AdversarialFigures(iteration, error, balanced_accuracy(told[0], told[1]))

@@ -41,7 +41,7 @@ class QLearner:
         self._taken += 1
         if self._taken % self.settings.copy_every == 0:
             self.target.load_state_dict(self.network.state_dict())
-        return float(loss)
+        return float(loss.detach())
 
     @torch.no_grad()
     def targets(self, batch: list[Transition]) -> Tensor:

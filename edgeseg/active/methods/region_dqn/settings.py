@@ -77,14 +77,14 @@ class RalisSettings:
             ("memory", 2),
             ("copy_every", 1),
         ):
-            require_within(f"ralis.{name}", getattr(self, name), least, 10**6)
-        require_within("ralis.discount", self.discount, 0, 1)
-        require_within("ralis.learning_rate", self.learning_rate, 1e-7, 1)
-        require_within("ralis.explore_start", self.explore_start, 0, 1)
-        require_within("ralis.explore_end", self.explore_end, 0, 1)
-        require_within("ralis.explore_steps", self.explore_steps, 0, 10**6, open_low=True)
+            require_within(f"method.ralis.{name}", getattr(self, name), least, 10**6)
+        require_within("method.ralis.discount", self.discount, 0, 1)
+        require_within("method.ralis.learning_rate", self.learning_rate, 1e-7, 1)
+        require_within("method.ralis.explore_start", self.explore_start, 0, 1)
+        require_within("method.ralis.explore_end", self.explore_end, 0, 1)
+        require_within("method.ralis.explore_steps", self.explore_steps, 0, 10**6, open_low=True)
         if self.memory < self.batch_size:
             raise ConfigError(
-                f"ralis.memory is {self.memory}, fewer than ralis.batch_size ({self.batch_size}); raise it, or the "
+                f"method.ralis.memory is {self.memory}, fewer than batch_size ({self.batch_size}); raise it, or the "
                 "Q-network would never learn"
             )

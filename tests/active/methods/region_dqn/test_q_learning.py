@@ -144,8 +144,8 @@ def test_choice_explores_at_its_rate_and_is_greedy_otherwise() -> None:
     greedy, values = choose(network, seen, 0.0, torch.Generator().manual_seed(0))
     assert torch.equal(greedy, best) and values.shape == (2 * POOL,)
     chance = torch.Generator().manual_seed(0)
-    explored = [len(choose(network, seen, 0.3, chance)[1]) == 0 for _ in range(1000)]
-    assert np.mean(explored) == pytest.approx(0.3, abs=0.05)
+    explored = [len(choose(network, seen, 0.3, chance)[1]) == 0 for _ in range(400)]
+    assert np.mean(explored) == pytest.approx(0.3, abs=0.07)
 
 
 class _Bandit:
@@ -173,10 +173,10 @@ class _Bandit:
 
 
 def test_policy_learns_which_candidate_pays() -> None:
-    settings = RalisSettings(episodes=60, steps=2, batch_size=16, explore_steps=30, learning_rate=0.02, discount=0.5)
+    settings = RalisSettings(episodes=25, steps=2, batch_size=16, explore_steps=20, learning_rate=0.05, discount=0.5)
     network, told = _network(1), list[EpisodeFigures]()
     train_policy(_Bandit(), network, settings, 0, told.append)
-    assert [figures.episode for figures in told] == list(range(1, 61))
+    assert [figures.episode for figures in told] == list(range(1, 26))
     game, hits = _Bandit(), 0.0
     for _ in range(20):
         seen = game.reset()
