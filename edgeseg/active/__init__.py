@@ -1,8 +1,8 @@
 """Active learning, simulated: an oracle answers from ground truth what a method asks for, round by round."""
 
+from edgeseg.active.loop import run
 from edgeseg.active.page import write_report
 from edgeseg.active.rows import ActiveReport, collect
-from edgeseg.active.run import run
 from edgeseg.active.settings import ActiveSettings
 from edgeseg.active.tables import round_table
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.active.pool import Pool
+from edgeseg.classes import ClassMap
 from edgeseg.datasets import Dataset
 from edgeseg.datasets.labeled import IMAGES, MASKS, write_classes
-from edgeseg.errors import DataError
+from edgeseg.errors import DataError, OutputError
 from edgeseg.files import atomic_folder
 from edgeseg.images import write_png
 
@@ -63,15 +64,55 @@ def write_images(dataset: Dataset, folder: Path) -> None:
     Raises:
         OutputError: The place cannot be written.
     """
-    if folder.exists():
-        return
-    with atomic_folder(folder) as partial:
+
+    def fill(partial: Path) -> None:
         for index in range(len(dataset)):
             files, target = dataset.files(index), partial / f"{index:05d}.png"
             if files and files[0].suffix.lower() == ".png":
                 target.symlink_to(files[0].resolve())
             else:
                 write_png(target, dataset.image(index))
+
+    made_once(folder, fill)
+
+
+def write_unlabeled(class_map: ClassMap, images: Path, numbers: Sequence[int], folder: Path) -> None:
+    """Writes a folder that reads as ``folder:PATH`` without labels.
+
+    Args:
+        class_map: Of the labels that it has not.
+        images: Folder of ``write_images``.
+        numbers: Of its frames.
+        folder: Where to.
+
+    Raises:
+        OutputError: The place cannot be written.
+    """
+
+    def fill(partial: Path) -> None:
+        (partial / IMAGES).mkdir()
+        for number in numbers:
+            _link(images, number, partial)
+        write_classes(class_map, partial)
+
+    made_once(folder, fill)
+
+
+def made_once(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Makes a folder unless it is there; of several processes at once the first one's stays.
+
+    Args:
+        folder: The folder.
+        fill: Puts its content into a temporary one.
+    """
+    if folder.exists():
+        return
+    try:
+        with atomic_folder(folder) as partial:
+            fill(partial)
+    except OutputError:
+        if not folder.exists():
+            raise
 
 
 def write_training_data(
@@ -94,10 +135,14 @@ def write_training_data(
         (partial / IMAGES).mkdir()
         (partial / MASKS).mkdir()
         for index, number in enumerate(numbers):
-            name = f"{number:05d}.png"
-            (partial / IMAGES / name).symlink_to((images / name).resolve())
-            write_png(partial / MASKS / name, completed(known, index, predict))
+            _link(images, number, partial)
+            write_png(partial / MASKS / f"{number:05d}.png", completed(known, index, predict))
         write_classes(known.class_map, partial)
+
+
+def _link(images: Path, number: int, folder: Path) -> None:
+    name = f"{number:05d}.png"
+    (folder / IMAGES / name).symlink_to((images / name).resolve())
 
 
 def completed(known: Known, index: int, predict: Predict | None) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from edgeseg.active.methods import Method, Round
 from edgeseg.active.oracle import Tally, answer
 from edgeseg.active.partial import write_training_data
 from edgeseg.active.running import open_runner, predicted
-from edgeseg.active.start import Trained, evaluated, trained
+from edgeseg.active.training import Trained, trained
 from edgeseg.active.world import World
 from edgeseg.deploy.runners.base import Runner
 from edgeseg.errors import DataError
@@ -64,7 +64,6 @@ class Turn:
         folder: Of the round.
         before: Answers of the rounds before.
         model: The model of the round before.
-        first: Checkpoint that a training from scratch starts from, or None.
         committee: Further models.
         prepared: Folder of the method's preparation.
     """
@@ -75,7 +74,6 @@ class Turn:
     folder: RoundFolder
     before: Answers
     model: Trained
-    first: Path | None
     committee: tuple[Path, ...]
     prepared: Path
 
@@ -91,9 +89,8 @@ class Turn:
         data = self.folder.path / "data"
         if not data.exists():
             self._complete(data)
-        model = trained(self._settings(data), self.folder.path / "train")
-        evaluated(self.world, model, self.folder.evaluation)
-        return model
+        settings, launcher = self._settings(data), self.world.settings.launcher
+        return trained(settings, self.folder.path / "train", self.folder.evaluation, self.world.val, launcher)
 
     def ask(self) -> None:
         """Selects, and writes the oracle's answers."""
@@ -166,6 +163,6 @@ class Turn:
 
     def _settings(self, data: Path) -> TrainSettings:
         fine = self.world.settings.start == "finetune"
-        init = self.model.checkpoint if fine else self.first
+        init = self.model.checkpoint if fine else self.world.settings.init
         extra_init = self.model.extra_weights if fine else None
         return replace(self.training, data=f"folder:{data}", init=init, extra_init=extra_init)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from edgeseg import config
@@ -41,6 +42,7 @@ class ActiveSettings:
         epochs: Epochs of a round's training; an epoch is as many iterations as a pass over P and Q would be, whatever
             was labeled, so that every strategy trains the same number of iterations.
         initial_epochs: Epochs of the training on P; None is ``epochs``.
+        launcher: Words that start the processes of a round's training, such as ``[torchrun, --nproc-per-node, 4]``.
         training: Further settings of the trainings, as ``train --set``; ``network`` is one of them.
         method: Strategy → its own options, as ``--set method.superpixel.region_score=sum``.
     """
@@ -58,12 +60,13 @@ class ActiveSettings:
     budget_clicks: int | None = None
     rest: Rest | None = None
     start: Literal["finetune", "scratch"] = "finetune"
-    init: str | None = None
+    init: Path | None = None
     semi: bool = False
     committee: int = 2
     superpixel_px: int = SUPERPIXEL_PX
     epochs: int = 20
     initial_epochs: int | None = None
+    launcher: tuple[str, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
     method: dict[str, Any] = field(default_factory=dict)
 

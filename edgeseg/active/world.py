@@ -13,13 +13,11 @@ from edgeseg import datasets
 from edgeseg.active.answers import Answers, require_room
 from edgeseg.active.choices import Budget
 from edgeseg.active.methods import Method
-from edgeseg.active.partial import Known, write_images
+from edgeseg.active.partial import Known, write_images, write_unlabeled
 from edgeseg.active.pool import Pool, Unlabeled
 from edgeseg.active.settings import ActiveSettings
 from edgeseg.datasets import Dataset, Subset
-from edgeseg.datasets.labeled import IMAGES, write_classes
 from edgeseg.errors import ConfigError
-from edgeseg.files import atomic_folder
 from edgeseg.students import TrainSettings
 
 
@@ -112,19 +110,10 @@ class World:
             height, width = self.data.size(0)
             settings = replace(settings, height=height, width=width)
         if self.settings.semi or (method is not None and method.semi):
-            settings = replace(settings, unlabeled=f"folder:{self._unlabeled()}")
+            folder = self.folder / "unlabeled"
+            write_unlabeled(self.data.class_map, self.images, self.asked, folder)
+            settings = replace(settings, unlabeled=f"folder:{folder}")
         return method.training(settings) if method is not None else settings
-
-    def _unlabeled(self) -> Path:
-        folder = self.folder / "unlabeled"
-        if not folder.exists():
-            with atomic_folder(folder) as partial:
-                (partial / IMAGES).mkdir()
-                for number in self.asked:
-                    name = f"{number:05d}.png"
-                    (partial / IMAGES / name).symlink_to((self.images / name).resolve())
-                write_classes(self.data.class_map, partial)
-        return folder.resolve()
 
 
 def open_world(settings: ActiveSettings, out: Path, seed: int) -> World:

@@ -63,7 +63,7 @@ def run(
         "val": val,
         "strategies": strategy and tuple(strategy),
         "seeds": seed and tuple(seed),
-        "init": init and str(init),
+        "init": init,
         "initial": initial,
         "rounds": rounds,
         "group": group,

@@ -22,8 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from edgeseg.active.choices import Budget, Choice
-from edgeseg.active.pool import Outside as Outside
-from edgeseg.active.pool import Pool
+from edgeseg.active.pool import Outside, Pool
 from edgeseg.datasets import Dataset
 from edgeseg.deploy.runners.base import Runner
 from edgeseg.device.superpixels import SUPERPIXEL_PX
@@ -177,9 +176,9 @@ class Method(ABC):
     title: ClassVar[str] = ""
     needs: tuple[str, ...] = ()
     members: bool = False
-    rest: ClassVar[Rest | None] = None
-    semi: ClassVar[bool] = False
-    unbounded: ClassVar[bool] = False
+    rest: Rest | None = None
+    semi: bool = False
+    unbounded: bool = False
 
     def __init__(self, options: MethodOptions) -> None:
         self.options = options

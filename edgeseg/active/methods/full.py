@@ -18,7 +18,7 @@ class Full(Method):
     about: ClassVar[About] = About(
         "random frames, labeled whole", "nothing", "as much labeling as there is", "-", "as the ceiling of every other"
     )
-    unbounded: ClassVar[bool] = True
+    unbounded = True
 
     def select(self, state: Round) -> Iterator[Choice]:
         """All pixels of a group of frames."""

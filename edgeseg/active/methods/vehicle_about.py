@@ -32,6 +32,13 @@ ABOUT = {
     "flip-consistency": About(
         _REGIONS, "nothing but class maps", "a second run of the model", "-", "the graph gives class maps alone"
     ),
+    "mc-dropout": About(
+        _REGIONS,
+        "a network with dropout",
+        "a run of the model for each pass",
+        "Gal and Ghahramani 2016",
+        "as the reference that cheaper ones are held against",
+    ),
     "committee": About(
         _REGIONS,
         "further models, trained on the labels of the start",

@@ -9,11 +9,13 @@ from pathlib import Path
 from edgeseg import config
 from edgeseg.active import methods
 from edgeseg.active.answers import Answers
-from edgeseg.active.methods import Method, MethodOptions, Outside, Start
+from edgeseg.active.methods import Method, MethodOptions, Start
+from edgeseg.active.pool import Outside
 from edgeseg.active.round import RoundFolder, Turn
 from edgeseg.active.rows import ActiveReport, Cell, collect, write_rows
 from edgeseg.active.settings import ActiveSettings
-from edgeseg.active.start import Beginning, Trained
+from edgeseg.active.start import Beginning
+from edgeseg.active.training import Trained, require_alone
 from edgeseg.active.world import World, open_world
 from edgeseg.errors import ConfigError, OutputError
 from edgeseg.files import locked, write_atomic
@@ -22,8 +24,8 @@ from edgeseg.students import TrainSettings
 from edgeseg.students.run_folder import changed
 
 CONFIG = "config.yaml"
-FREE_SETTINGS = ("strategies", "seeds", "rounds")
-"""Settings that may differ when a run goes on: what is done stays done. ``rounds`` only beside a fixed ``group``."""
+FREE_SETTINGS = ("strategies", "seeds", "launcher", "rounds")
+"""Settings that may differ when a run goes on: what is done stays done. The last one only beside a fixed ``group``."""
 
 
 def run(settings: ActiveSettings, out: Path, resume: bool = False) -> ActiveReport:
@@ -42,6 +44,7 @@ def run(settings: ActiveSettings, out: Path, resume: bool = False) -> ActiveRepo
         OutputError: ``out`` holds a run, another process is at it, or it cannot be written.
         TrainingError: A training cannot go on, or a method's network says nothing.
     """
+    require_alone()
     _claim_folder(settings, out, resume)
     for seed in settings.seeds:
         world = open_world(settings, out, seed)
@@ -60,7 +63,7 @@ def _claim_folder(settings: ActiveSettings, out: Path, resume: bool) -> None:
     if not resume:
         raise OutputError(f"{out} holds a run; go on with it by --resume, or name another --out")
     before, now = config.read_mapping(path), config.to_plain(settings)
-    free = FREE_SETTINGS if settings.group is not None else FREE_SETTINGS[:2]
+    free = FREE_SETTINGS if settings.group is not None else FREE_SETTINGS[:-1]
     if lines := changed(before, now, free):
         raise ConfigError(
             f"{out}: settings changed since the run began: {'; '.join(lines)}; "
@@ -72,10 +75,7 @@ def _run_cell(world: World, strategy: str) -> None:
     """All rounds of one strategy."""
     cell = Cell(world.out, world.seed, strategy)
     busy = f"{cell.folder}: another process runs this strategy there; wait for it, or name another --out"
-    options = MethodOptions(
-        world.settings.share, world.seed, world.settings.superpixel_px, _own_options(world.settings, strategy)
-    )
-    with locked(cell.folder, busy), closing(methods.build(strategy, options)) as method:
+    with locked(cell.folder, busy), closing(_build(world, strategy)) as method:
         training = world.training(method)
         beginning = Beginning(world, training)
         cell.note(beginning.folder)
@@ -89,12 +89,23 @@ def _run_rounds(
     world: World, cell: Cell, method: Method, training: TrainSettings, model: Trained, committee: tuple[Path, ...]
 ) -> None:
     answers = Answers()
-    first = Path(world.settings.init) if world.settings.init else None
     for number in range(1, world.settings.rounds + 1):
         folder = RoundFolder(cell.round(number), number)
         say(f"seed {world.seed}, {cell.strategy}, round {number}/{world.settings.rounds}")
-        turn = Turn(world, method, training, folder, answers, model, first, committee, cell.prepared)
+        turn = Turn(world, method, training, folder, answers, model, committee, cell.prepared)
         model, answers = turn.finish(), turn.after
+
+
+def first_model(world: World, strategy: str) -> Beginning:
+    """The first model of a strategy; strategies that train alike share it."""
+    with closing(_build(world, strategy)) as method:
+        return Beginning(world, world.training(method))
+
+
+def _build(world: World, strategy: str) -> Method:
+    settings = world.settings
+    own = _own_options(settings, strategy)
+    return methods.build(strategy, MethodOptions(settings.share, world.seed, settings.superpixel_px, own))
 
 
 def _prepare(world: World, cell: Cell, method: Method, training: TrainSettings, model: Trained) -> None:
