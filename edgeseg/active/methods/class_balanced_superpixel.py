@@ -77,7 +77,7 @@ class ClassBalancedSuperpixel(Method):
         "clicks are what costs, and rare classes must not be forgotten",
     )
     needs = ("top2_probs",)
-    rest: ClassVar[Rest | None] = "ignore"
+    rest: Rest | None = "ignore"
 
     def __init__(self, options: MethodOptions) -> None:
         super().__init__(options)

@@ -56,7 +56,7 @@ class PixelPick(Method):
         "labelers answer single clicks, and there are many frames",
     )
     needs = ("top2_probs",)
-    rest: ClassVar[Rest | None] = "ignore"
+    rest: Rest | None = "ignore"
 
     def __init__(self, options: MethodOptions) -> None:
         super().__init__(options)

@@ -13,7 +13,7 @@ import torch
 
 from edgeseg.active.answers import Answers
 from edgeseg.active.choices import Choice
-from edgeseg.active.methods import MethodOptions, Outside, Round, Start, title
+from edgeseg.active.methods import MethodOptions, Round, Start, title
 from edgeseg.active.methods.ralis import Ralis
 from edgeseg.active.methods.region_dqn.candidates import candidates
 from edgeseg.active.methods.region_dqn.game import SegmentationGame
@@ -22,12 +22,13 @@ from edgeseg.active.methods.region_dqn.preparation import split
 from edgeseg.active.methods.region_dqn.segmenter import GameFrames, Segmenter
 from edgeseg.active.methods.region_dqn.settings import RalisSettings
 from edgeseg.active.methods.region_dqn.vectors import cell_map
-from edgeseg.active.pool import Pool, Unlabeled
+from edgeseg.active.pool import Outside, Pool, Unlabeled
 from edgeseg.datasets.base import Subset
 from edgeseg.datasets.synthetic import SyntheticDataset
 from edgeseg.errors import ConfigError, TrainingError
 from edgeseg.students import TrainSettings
 from edgeseg.students.hardware import Hardware
+from tests.active import tiny
 
 Make = Callable[..., Round]
 TINY = {
@@ -44,11 +45,11 @@ CPU = Hardware(torch.device("cpu"), torch.float32, torch.contiguous_format)
 
 
 @pytest.fixture
-def start(tmp_path: Path, tiny_net: str) -> Start:
+def start(tmp_path: Path) -> Start:
     data = SyntheticDataset(14)
     folder = tmp_path / "prepared"
     folder.mkdir()
-    training = TrainSettings(data="folder:", network=tiny_net, height=32, width=48, batch_size=4, threads=1)
+    training = TrainSettings(data="folder:", network=tiny.NAME, height=32, width=48, batch_size=4, threads=1)
     return Start(
         initial=Subset(data, range(6)),
         pool=Pool(Unlabeled(Subset(data, range(6, 14))), Answers()),
