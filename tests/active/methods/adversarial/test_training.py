@@ -112,7 +112,7 @@ def test_a_training_that_bursts_says_which_setting_to_lower() -> None:
     settings = VaalSettings(iterations=6, batch_size=4, learning_rate=1.0, kl_weight=1000.0, log_every=1)
     pair = AdversarialPair(frames, torch.arange(3), torch.arange(3, 6), settings, 0)
     torch.nn.init.constant_(pair.autoencoder.mean.weight, float("nan"))
-    with pytest.raises(TrainingError, match=r"lower vaal.learning_rate \(it is 1.0\)"):
+    with pytest.raises(TrainingError, match=r"lower method.vaal.learning_rate \(it is 1.0\)"):
         pair.train()
 
 
