@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgeseg.active import tables
+from edgeseg.active.methods import title
 from edgeseg.active.pictures import chosen_gallery
 from edgeseg.active.rows import ActiveReport
 from edgeseg.deploy.machine import describe_machine
@@ -46,7 +47,7 @@ def _winner(report: ActiveReport) -> str:
         return ""
     best = max(known, key=known.__getitem__)
     share, gains = tables.of_full(report, best, last), tables.gains(report, best, last)
-    text = f"Best: {best} with {100 * known[best]:.1f} % mIoU"
+    text = f"Best: {title(best)} with {100 * known[best]:.1f} % mIoU"
     if share:
         text += f", {tables.text(share)} % of full supervision at the same iterations"
     if gains:
@@ -83,6 +84,7 @@ def curve(report: ActiveReport) -> page.Figure:
     for name in tables.strategies_of(report):
         found = [(n, [row.miou for row in tables.by_seed(report, name, n).values()]) for n in numbers]
         known = [(n, 100 * middle, 100 * tables.spread(v)) for n, v in found if (middle := tables.mean(v)) is not None]
+        name = title(name)
         series[name] = ([n for n, _, _ in known], [m for _, m, _ in known])
         spreads[name] = [s for _, _, s in known]
     words = "mIoU after each round, one line a strategy, error bars over seeds"

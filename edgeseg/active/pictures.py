@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edgeseg import datasets
 from edgeseg.active.answers import NOT_ASKED, Answers
+from edgeseg.active.methods import title
 from edgeseg.active.round import RoundFolder
 from edgeseg.active.rows import ActiveReport, Cell
 from edgeseg.report.page import Figure, Gallery
@@ -28,7 +29,7 @@ def chosen_gallery(report: ActiveReport, out: Path) -> Gallery:
     for strategy in dict.fromkeys(row.strategy for row in report.rows):
         folder = RoundFolder(Cell(out, seed, strategy).round(1), 1)
         if folder.answers.exists():
-            rows.append(_row(strategy, Answers((folder.answers,)), data, index))
+            rows.append(_row(title(strategy), Answers((folder.answers,)), data, index))
     return Gallery(tuple(rows))
 
 

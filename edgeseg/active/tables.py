@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from edgeseg.active.methods import title
 from edgeseg.active.rows import ActiveReport, Row
 from edgeseg.report.page import Table
 
@@ -79,13 +80,15 @@ def round_table(report: ActiveReport) -> Table:
         )
         for name in strategies_of(report)
     ]
-    return Table(columns, tuple(rows), "mIoU on the validation data, %; mean ± standard deviation over seeds")
+    return _titled(columns, tuple(rows), "mIoU on the validation data, %; mean ± standard deviation over seeds")
 
 
 def label_table(report: ActiveReport) -> Table:
     """What the labels of the last round amount to, counted over Q as the thesis does, and over everything."""
     columns = ("strategy", "frames of Q", "% of Q's pixels", "% of all pixels", "clicks", "pixels outside the budget")
-    return Table(columns, tuple(_labels(report, name) for name in strategies_of(report)), "Labels after the last round")
+    return _titled(
+        columns, tuple(_labels(report, name) for name in strategies_of(report)), "Labels after the last round"
+    )
 
 
 def _labels(report: ActiveReport, strategy: str) -> tuple[str, ...]:
@@ -114,7 +117,7 @@ def budget_table(reports: Mapping[float, ActiveReport]) -> Table:
         for name in names
     ]
     columns = ("strategy", *(f"m = {100 * share:g} %" for share in reports))
-    return Table(columns, tuple(rows), "mIoU after the last round by budget, %")
+    return _titled(columns, tuple(rows), "mIoU after the last round by budget, %")
 
 
 def time_table(report: ActiveReport) -> Table:
@@ -124,7 +127,7 @@ def time_table(report: ActiveReport) -> Table:
         for name in strategies_of(report)
     }
     rows = tuple((name, _milliseconds(seconds)) for name, seconds in found.items() if name != FULL)
-    return Table(("strategy", "ms a frame"), rows, "Time of selection, median over rounds and seeds, on this machine")
+    return _titled(("strategy", "ms a frame"), rows, "Time of selection, median over rounds and seeds, on this machine")
 
 
 def _milliseconds(seconds: list[float | None]) -> str:
@@ -139,7 +142,7 @@ def wrong_table(report: ActiveReport) -> Table:
     rows = tuple(
         (name, *(_over_rounds(report, name, key) for key in keys)) for name in strategies_of(report) if name != FULL
     )
-    return Table(columns, rows, "Pixels asked for that the model had wrong; mean over rounds ± deviation over seeds")
+    return _titled(columns, rows, "Pixels asked for that the model had wrong; mean over rounds ± deviation over seeds")
 
 
 def _over_rounds(report: ActiveReport, strategy: str, key: str) -> str:
@@ -160,7 +163,7 @@ def histogram_table(report: ActiveReport) -> Table:
     rows = tuple(
         (name, *(_part(counts[name].get(c, 0), sum(counts[name].values())) for c in columns)) for name in names
     )
-    return Table(("strategy", *columns), rows, "Asked pixels by true class, %")
+    return _titled(("strategy", *columns), rows, "Asked pixels by true class, %")
 
 
 def _counted(report: ActiveReport, strategy: str) -> dict[str, int]:
@@ -181,7 +184,7 @@ def _by_class(report: ActiveReport, get: Callable[[Row], Mapping[str, float | No
         (name, *(text([get(row).get(c) for row in last_rows(report, name)]) for c in columns))
         for name in strategies_of(report)
     )
-    return Table(("strategy", *columns), rows, caption)
+    return _titled(("strategy", *columns), rows, caption)
 
 
 def _classes(report: ActiveReport) -> list[str]:
@@ -195,7 +198,14 @@ def figure_table(report: ActiveReport) -> Table | None:
         for key, value in row.figures.items():
             found.setdefault((row.strategy, key), []).append(value)
     told = [(name, key, text(values, 1, 4)) for (name, key), values in found.items()]
-    return Table(("strategy", "figure", "mean"), tuple(told), "Figures of the methods' own networks") if told else None
+    return (
+        _titled(("strategy", "figure", "mean"), tuple(told), "Figures of the methods' own networks") if told else None
+    )
+
+
+def _titled(columns: Sequence[str], rows: Iterable[tuple[str, ...]], caption: str) -> Table:
+    """A table whose rows begin with a strategy, which is called by its title."""
+    return Table(tuple(columns), tuple((title(name), *cells) for name, *cells in rows), caption)
 
 
 def _signed(values: list[float]) -> str:

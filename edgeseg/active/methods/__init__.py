@@ -26,6 +26,10 @@ METHODS = {
     "deal-entropy": "edgeseg.active.methods.deal:DealEntropy",
     "equal": "edgeseg.active.methods.equal:Equal",
     "s4al": "edgeseg.active.methods.s4al:S4al",
+    "ralis": "edgeseg.active.methods.ralis:Ralis",
+    "vaal": "edgeseg.active.methods.vaal:Vaal",
+    "pixelpick": "edgeseg.active.methods.pixelpick:PixelPick",
+    "class-balanced-superpixel": "edgeseg.active.methods.class_balanced_superpixel:ClassBalancedSuperpixel",
 }
 """Methods with a file of their own; every strategy of the vehicle is one too."""
 PAIRS = ("random+equal", "random+s4al")
@@ -44,6 +48,7 @@ __all__ = [
     "ranked",
     "require_known",
     "require_varied",
+    "title",
 ]
 
 
@@ -93,6 +98,11 @@ def about(name: str) -> About:
         return ABOUT[name]
     found = getattr(_kind(name), "about", None)
     return found if isinstance(found, About) else About("see its own documentation", "", "", name, "")
+
+
+def title(name: str) -> str:
+    """What tables of results call a method."""
+    return str(getattr(_kind(name), "title", "") or name) if name in METHODS else name
 
 
 def _kind(name: str) -> object:

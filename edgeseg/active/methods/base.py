@@ -164,6 +164,7 @@ class Method(ABC):
 
     Attributes:
         about: What is told of it.
+        title: What tables of results call it, where that is more than its name.
         needs: Outputs that it reads of the runner, beside the base ones and ``logits``.
         members: Whether it wants ``Round.committee``.
         rest: Label of pixels that were not asked for, where the run does not say; None for the run's default.
@@ -172,6 +173,7 @@ class Method(ABC):
     """
 
     about: ClassVar[About]
+    title: ClassVar[str] = ""
     needs: tuple[str, ...] = ()
     members: bool = False
     rest: Rest | None = None
