@@ -9,6 +9,7 @@ import typer
 from edgeseg.cli import bench, cache, crf, data, deployment, models, policy, queue, sweep, training, upload, vehicle
 from edgeseg.cli.demo import demo
 from edgeseg.cli.doctor import doctor
+from edgeseg.cli.report import report
 from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
 
 INTERRUPTED = 130
@@ -36,6 +37,7 @@ vehicle.register(app)
 app.add_typer(policy.app, name="policy")
 upload.register(app)
 app.add_typer(queue.app, name="queue")
+app.command()(report)
 
 
 @app.callback(invoke_without_command=True)
