@@ -73,7 +73,7 @@ def random_regions(spool: Path, drive: str, pixels: int, seed: int, out: Path) -
     found = [
         (place[item.record.frame_id], region) for item in SpoolReader(spool).list() for region in item.record.regions
     ]
-    masks: dict[int, np.ndarray] = {}
+    masks: dict[int, NDArray[np.uint8]] = {}
     done = taken = 0
     for index, region in random.Random(seed).sample(found, len(found)):
         if done >= pixels:

@@ -9,8 +9,9 @@ from pathlib import Path
 from edgeseg import __version__
 from edgeseg.errors import UsageError
 from edgeseg.report.kinds import Run, read_run
+from edgeseg.report.kinds.base import unique
 from edgeseg.report.page import Facts, Page, Section, write_page
-from edgeseg.report.sides import not_comparable, side_by_side, unique_names
+from edgeseg.report.sides import not_comparable, side_by_side
 
 
 def report(paths: Sequence[Path], out: Path) -> Page:
@@ -43,7 +44,7 @@ def page_of(runs: Sequence[Run]) -> Page:
         (run,) = runs
         about = _about(run)
         return Page(run.name, run.lead, (*about, *run.sections), footer, run.kind, run.warnings, run.summary)
-    names = unique_names(runs)
+    names = unique([run.name for run in runs])
     groups = [[run for run in runs if run.kind == kind] for kind in dict.fromkeys(run.kind for run in runs)]
     compared = [_compared(group) for group in groups if len(group) > 1]
     sections = [section for run, name in zip(runs, names, strict=True) for section in _named(run, name)]

@@ -1,12 +1,11 @@
 "use strict";
 // Looking closer: values under the pointer, series by click, columns in order, pictures at full size.
-const SVG = "http:" + "//www.w3.org/2000/svg";
 
 function readOut(figure) {
   const svg = figure.querySelector("svg"), marks = JSON.parse(figure.dataset.marks), tip = document.createElement("div");
-  const dot = svg.appendChild(document.createElementNS(SVG, "circle"));
-  tip.className = "tip"; tip.hidden = true; dot.setAttribute("r", "4"); dot.setAttribute("class", "dot");
-  figure.append(tip);
+  svg.insertAdjacentHTML("beforeend", '<circle class="dot" r="4"/>');
+  const dot = svg.lastElementChild;
+  tip.className = "tip"; tip.hidden = true; figure.append(tip);
   const hide = () => { tip.hidden = true; dot.removeAttribute("cx"); figure.classList.remove("reading"); };
   svg.addEventListener("pointerleave", hide);
   svg.addEventListener("pointermove", event => {
@@ -65,5 +64,6 @@ document.querySelectorAll("figure[data-marks]").forEach(readOut);
 document.querySelectorAll("[data-switch]").forEach(seriesSwitch);
 document.querySelectorAll("table.sortable th").forEach(sortable);
 const dialog = document.querySelector("dialog");
+dialog.innerHTML = "<img alt=''><p></p>";
 document.querySelectorAll("main figure img").forEach(picture => enlargeable(picture, dialog));
 dialog.addEventListener("click", () => dialog.close());

@@ -50,6 +50,7 @@ def curves(
             line.set_gid(_gid(position))
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
+        axes.ticklabel_format(useOffset=False)
         axes.xaxis.get_major_locator().set_params(integer=whole)
         if log:
             axes.set_yscale("log")
@@ -91,6 +92,7 @@ def timeline(
                 axes.plot(x, y, "o", ms=4 + 3 * position, color=color, label=f"{name} ({len(x)})", **face)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
+        axes.ticklabel_format(useOffset=False)
         axes.legend(frameon=False, labelcolor=_INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(marks))
         return _told(marks, x_label, y_label)
 

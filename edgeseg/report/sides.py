@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from edgeseg.report import plots
 from edgeseg.report.kinds import Run
-from edgeseg.report.kinds.base import flat, shown
-from edgeseg.report.page import Cell, Figure, Section, Table
+from edgeseg.report.kinds.base import flat, shown, unique
+from edgeseg.report.page import Block, Cell, Figure, Section, Table
 
 
 def side_by_side(runs: Sequence[Run]) -> Section:
@@ -16,14 +16,14 @@ def side_by_side(runs: Sequence[Run]) -> Section:
     Args:
         runs: At least two of one kind; the first is the one that the others are held against.
     """
-    names = unique_names(runs)
-    blocks = [_figures(runs, names), *_settings(runs, names), *_courses(runs, names)]
+    names = unique([run.name for run in runs])
+    blocks: list[Block] = [_figures(runs, names), *_settings(runs, names), *_courses(runs, names)]
     return Section("Side by side", f"All held against {names[0]}.", tuple(blocks))
 
 
 def not_comparable(runs: Sequence[Run]) -> Iterator[str]:
     """Why figures of runs of one kind may not be compared, one sentence each."""
-    names = unique_names(runs)
+    names = unique([run.name for run in runs])
     for key in dict.fromkeys(key for run in runs for key in run.basis):
         values = [run.basis.get(key, "unknown") for run in runs]
         if len(set(values)) > 1:
@@ -33,19 +33,13 @@ def not_comparable(runs: Sequence[Run]) -> Iterator[str]:
             yield f"{key} of the runs is not known; compare their figures only if you know it to be the same"
 
 
-def unique_names(runs: Sequence[Run]) -> list[str]:
-    """Their names; where two are the same, with a number."""
-    names = [run.name for run in runs]
-    return [f"{name} ({n})" if names.count(name) > 1 else name for n, name in enumerate(names, 1)]
-
-
 def _figures(runs: Sequence[Run], names: Sequence[str]) -> Table:
     keys = dict.fromkeys(key for run in runs for key in run.figures)
-    rows = [(key, *(run.figures.get(key) for run in runs)) for key in keys]
+    values = {key: [run.figures.get(key) for run in runs] for key in keys}
     if len(runs) != 2:
-        return Table(("figure", *names), tuple(rows), "Figures", decimals=4)
-    differences: list[tuple[Cell, ...]] = [(*row, _difference(row[1], row[2])) for row in rows]
-    return Table(("figure", *names, "difference"), tuple(differences), "Figures", decimals=4)
+        return Table(("figure", *names), tuple((key, *row) for key, row in values.items()), "Figures", decimals=4)
+    rows = tuple((key, first, second, _difference(first, second)) for key, (first, second) in values.items())
+    return Table(("figure", *names, "difference"), rows, "Figures", decimals=4)
 
 
 def _difference(first: float | None, second: float | None) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edgeseg.report import plots
-from edgeseg.report.kinds.base import Found, Run, count_of, points, read_json
+from edgeseg.report.kinds.base import Found, Run, count_of, points, read_json, shown
 from edgeseg.report.page import Section, Table, Tiles
 
 KEYS = ("strategy", "seed", "round", "labeled_pixels", "labeled_share", "clicks", "miou")
@@ -27,11 +27,12 @@ class ActiveKind:
 
     def recognises(self, found: Found) -> bool:
         """See ``Kind``."""
-        return bool(_rows(found))
+        return bool(_document(found))
 
     def read(self, found: Found) -> Run:
         """See ``Kind``."""
-        rows = _rows(found)
+        document = _document(found)
+        rows, settings = document["rows"], document.get("settings") or {}
         means = _means(rows)
         last = {name: rounds[max(rounds)] for name, rounds in means.items()}
         return Run(
@@ -47,20 +48,31 @@ class ActiveKind:
             ),
             warnings=tuple(_warnings(rows, last)),
             summary=tuple(_summary(last)),
-            facts=(("rounds", len({row["round"] for row in rows})), ("seeds", len({row["seed"] for row in rows}))),
-            basis={"seeds": str(sorted({row["seed"] for row in rows})), "share labeled": _shares(last)},
+            facts=(
+                ("data", settings.get("data")),
+                ("reported on", settings.get("val")),
+                ("rounds", len({row["round"] for row in rows})),
+                ("seeds", len({row["seed"] for row in rows})),
+            ),
+            basis={
+                "data": shown(settings.get("data")),
+                "reported on": shown(settings.get("val")),
+                "seeds": str(sorted({row["seed"] for row in rows})),
+                "share labeled": _shares(last),
+            },
+            settings=settings,
             figures={f"mIoU of {name}, last round": mean for name, (_, mean, _) in last.items()},
         )
 
 
-def _rows(found: Found) -> Rows:
-    """Rows of the file, or of the first file in the folder that has some; () where there are none."""
+def _document(found: Found) -> Mapping[str, Any]:
+    """The file, or the first in the folder, that has such rows; {} where none has."""
     documents = (read_json(p) for p in sorted(found.path.glob("*.json"))) if found.path.is_dir() else [found.document]
     for document in documents:
         rows = document.get("rows")
         if isinstance(rows, list) and rows and all(isinstance(r, dict) and r.keys() >= set(KEYS) for r in rows):
-            return rows
-    return ()
+            return document
+    return {}
 
 
 def _means(rows: Rows) -> Means:

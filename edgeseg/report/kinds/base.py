@@ -148,6 +148,11 @@ def count_of(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def unique(names: Sequence[str]) -> list[str]:
+    """Names of which no two are the same: those that are get their position."""
+    return [f"{name} ({n})" if names.count(name) > 1 else name for n, name in enumerate(names, 1)]
+
+
 def machine_facts(machine: Mapping[str, Any] | None) -> tuple[tuple[str, Cell], ...]:
     """What ``describe_machine`` said, as far as a report tells it."""
     if not machine:

@@ -8,8 +8,8 @@ from typing import Any
 
 from edgeseg.deploy.benchmark.report import BenchReport, machine_name, read_report
 from edgeseg.report import plots
-from edgeseg.report.kinds.base import Found, Run, machine_facts
-from edgeseg.report.page import Block, Facts, Section, Table
+from edgeseg.report.kinds.base import Found, Run, count_of, machine_facts, unique
+from edgeseg.report.page import Block, Section, Table
 from edgeseg.report.pareto import points_of
 
 PERCENTILES = ("p50", "p90", "p99")
@@ -36,8 +36,8 @@ class BenchKind:
             kind="benchmark",
             name=found.name.removesuffix(".json"),
             lead=f"{len(timed)} of {len(rows)} rows timed on {machine_name(report.machine)}.",
-            sections=(*_latency(timed), _tables(report), _unmeasured(rows), _machine(report)),
-            warnings=tuple(f"{name}: {text}" for name, row in rows.items() for text in row["warnings"]),
+            sections=(*_latency(timed), _tables(report), _unmeasured(rows)),
+            warnings=tuple(_warnings(rows)),
             summary=tuple(_summary(timed)),
             facts=machine_facts(report.machine),
             basis={"machine": machine_name(report.machine), "frame": ", ".join(frames)},
@@ -48,17 +48,24 @@ class BenchKind:
 
 def _names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """One name a row that no other has."""
-    names: list[str] = []
+    names = []
     for row in rows:
-        parts = [Path(row["model"]).name, row["backend"], row["precision"], row["size"]]
-        threads = f"{row['threads']} threads" if row.get("threads") else None
-        name = " ".join(str(part) for part in (*parts, threads) if part)
-        names.append(name if name not in names else f"{name} (row {len(names) + 1})")
-    return names
+        threads = count_of(row["threads"], "thread") if row.get("threads") else None
+        parts = (Path(row["model"]).name, row["backend"], row["precision"], row["size"], threads)
+        names.append(" ".join(str(part) for part in parts if part))
+    return unique(names)
 
 
 def _identity(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: row.get(key) for key in ("model_digest", "precision", "size", "frame", "threads", "batch")}
+
+
+def _warnings(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Each warning once, with the rows that it is of."""
+    texts = dict.fromkeys(text for row in rows.values() for text in row["warnings"])
+    for text in texts:
+        names = [name for name, row in rows.items() if text in row["warnings"]]
+        yield f"{text} ({'every row' if len(names) == len(rows) > 1 else ', '.join(names)})"
 
 
 def _summary(timed: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -95,7 +102,3 @@ def _unmeasured(rows: Mapping[str, Mapping[str, Any]]) -> Section:
     if not reasons:
         return Section("Not measured", "Everything was measured.")
     return Section("Not measured", "", (Table(("figure", "why"), tuple(reasons)),))
-
-
-def _machine(report: BenchReport) -> Section:
-    return Section("Machine", "", (Facts(machine_facts(report.machine)),))

@@ -12,7 +12,7 @@ from edgeseg import config, softlabels
 from edgeseg.errors import EdgesegError
 from edgeseg.report import plots
 from edgeseg.report.kinds import examples
-from edgeseg.report.kinds.base import Found, Run, count_of, points, read_json, shown
+from edgeseg.report.kinds.base import Found, Run, count_of, points, read_json, shown, unique
 from edgeseg.report.page import Cell, Facts, Gallery, Section, Table, Tiles
 from edgeseg.softlabels.info import FORMAT, INFO_NAME, CacheInfo
 from edgeseg.softlabels.reader import SoftLabels
@@ -115,9 +115,10 @@ def _gate(info: CacheInfo) -> Section:
         "IoU on the labels of the cached frames",
         strong=(0,),
     )
-    # Two teachers may have the same file name.
-    groups = {f"{n}. {name}" if len(rows) > 2 else name: [row["iou"][c] for c in names] for n, (name, row) in
-              enumerate(rows, 1)}  # fmt: skip
+    groups = {
+        unique_name: [row["iou"][name] for name in names]
+        for unique_name, (_, row) in zip(unique([name for name, _ in rows]), rows, strict=True)
+    }
     chart = plots.bars(names, groups, "IoU", "IoU of every class for each teacher and the ensemble")
     text = "An ensemble is worth its time where it beats the best of its members, class by class."
     return Section("Ensemble and members", text, (table, chart))

@@ -30,8 +30,7 @@ class CacheCheckKind:
         bad, frames = plain["bad"], plain["frames"]
         planned = plain.get("frames_planned", frames)
         rows = tuple((_MEANING[key], plain[key]) for key in FIGURES)
-        troubles = tuple((name, why) for name, why in bad.items())
-        broken = (Table(("frame", "what is wrong"), troubles),) if troubles else ()
+        broken = (Table(("what is wrong",), tuple((why,) for why in bad)),) if bad else ()
         told = f"{count_of(len(bad), 'frame')} missing or damaged; cache build --resume computes them again"
         compared = plain["kl_nats"] is not None
         return Run(

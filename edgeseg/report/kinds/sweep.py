@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeseg import config
 from edgeseg.report.kinds.base import Found, Run, count_of, flat, points, read_json, shown
-from edgeseg.report.page import Facts, Figure, Section, Table, Tiles
+from edgeseg.report.page import Block, Facts, Figure, Section, Table, Tiles
 
 TRIALS, SETTINGS, PLOT = "trials.json", "sweep.yaml", "sweep.png"
 
@@ -27,7 +27,7 @@ class SweepKind:
         """See ``Kind``."""
         plain, settings = read_json(found.path / TRIALS), config.read_mapping(found.path / SETTINGS)
         base, best = settings.get("base", {}), plain["best"]
-        blocks = [Tiles(tuple(_tiles(plain))), *_plot(found)]
+        blocks: list[Block] = [Tiles(tuple(_tiles(plain))), *_plot(found)]
         return Run(
             kind="sweep",
             name=found.name,
@@ -51,7 +51,7 @@ def _warnings(plain: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator
     if plain["failed"]:
         why = next(row["error"] for row in plain["rows"] if row["miou"] is None)
         yield f"{plain['failed']} of {count_of(plain['trials'], 'trial')} failed, the first with: {why}"
-    done = sorted((row for row in plain["rows"] if row["miou"] is not None), key=lambda row: -row["miou"])
+    done = sorted((row for row in plain["rows"] if row["miou"] is not None), key=lambda row: -float(row["miou"]))
     if len(done) > 1:
         yield from _close(done[0], done[1], len(plain["seeds"]))
     for name, choices in (settings.get("space") or {}).items():
