@@ -165,10 +165,9 @@ def _gid(position: int) -> str:
 
 
 def _switches(legend: Any) -> None:
-    """Marks the legend's entries, by which the page's script shows and hides a series."""
-    for artists in (legend.get_lines(), legend.get_texts()):
-        for position, artist in enumerate(artists):
-            artist.set_gid(f"switch-{position}")
+    """Marks the legend's names, by which the page's script shows and hides a series."""
+    for position, name in enumerate(legend.get_texts()):
+        name.set_gid(f"switch-{position}")
 
 
 def _told(series: Series, x_label: str, y_label: str) -> Points:

@@ -56,7 +56,7 @@ class TrainingKind:
             basis=_basis(settings),
             settings=settings,
             figures=_figures(history),
-            courses=tuple(_course(history, key) for key in (*PARTS, "miou") if course(history, key)[0]),
+            courses=tuple(_course(history, key) for key in (*_parts(history), "miou") if course(history, key)[0]),
         )
 
 
@@ -183,19 +183,19 @@ def _course(history: History, key: str) -> Course:
     return Course("epoch", label, *course(history, key))
 
 
-def _curves(history: History) -> Section:
+def _parts(history: History) -> dict[str, tuple[list[float], list[float]]]:
+    """The loss and its parts; the loss alone where it has one part, which it is."""
     parts = {key: found for key in PARTS if (found := course(history, key))[0]}
+    return {"loss": parts["loss"]} if len(parts) == 2 and parts.get("loss") == parts.get("ce") else parts
+
+
+def _curves(history: History) -> Section:
     blocks: list[Figure] = []
-    if parts:
-        # The whole loss is its only part where nothing is added to it.
-        shown_parts = {"loss": parts["loss"]} if len(parts) == 2 and parts["loss"] == parts.get("ce") else parts
+    if parts := _parts(history):
         alt = "Loss and its parts by epoch"
-        blocks.append(plots.curves(shown_parts, "epoch", "loss", alt, "Loss, mean over the epoch.", whole=True))
-    for key, label in (
-        ("miou", "validation mIoU"),
-        ("val_loss", "validation loss"),
-        ("learning_rate", "learning rate"),
-    ):
+        blocks.append(plots.curves(parts, "epoch", "loss", alt, "Loss, mean over the epoch.", whole=True))
+    others = {"miou": "validation mIoU", "val_loss": "validation loss", "learning_rate": "learning rate"}
+    for key, label in others.items():
         found = course(history, key)
         if found[0]:
             blocks.append(plots.curves({label: found}, "epoch", label, f"{label} by epoch", label, whole=True))
