@@ -71,8 +71,15 @@ def test_drive_with_losses_warns_of_each(tmp_path: Path, read: Read) -> None:
         model_digest="d" * 64, **lost,
     ).to_dict()  # fmt: skip
     told = "\n".join(read(plain).warnings)
-    for part in ("2 frames of 20 were to be kept but found no room", "3 frames of 20 were not scored since the agent",
-                 "1 frame of 20 were black", "4 frames", "interrupted", "camera was lost 1 time", "dark: 2"):  # fmt: skip
+    for part in (
+        "2 frames of 20 were to be kept but found no room",
+        "3 frames of 20 were not scored since the agent",
+        "1 frame of 20 were black",
+        "4 frames of 20 could not be decoded",
+        "interrupted",
+        "camera was lost 1 time",
+        "dark: 2",
+    ):
         assert part in told
     assert "20.0 frames a second" in read(plain).summary[-1]
     assert "is not here, or empty" in "\n".join(read({**plain, "spool": "/nowhere"}).warnings)
@@ -178,11 +185,7 @@ def test_active_learning_is_held_against_random_and_all_labels(tmp_path: Path) -
 
 
 def test_active_learning_within_chance_is_told(read: Read) -> None:
-    rows = [
-        row("entropy", 0, 1, 0.50),
-        row("entropy", 1, 1, 0.60),
-        row("random", 0, 1, 0.53),
-        row("random", 1, 1, 0.55),
-    ]
+    found = (("entropy", 0.50, 0.60), ("random", 0.53, 0.55))
+    rows = [row(name, seed, 1, miou) for name, *mious in found for seed, miou in enumerate(mious)]
     assert "beats random by 1.0 points, less than the seeds' spread of 7.1" in read({"rows": rows}).warnings[0]
     assert "nothing says that choosing is worth it" in read({"rows": rows[:2]}).warnings[0]
