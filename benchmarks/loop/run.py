@@ -1,6 +1,6 @@
 """The whole loop once through the real parts: mIoU before and after, beside as many labels drawn by lot.
 
-    python -m benchmarks.loop.run [--data CAMVID] [--out FOLDER] [--results FOLDER]
+    python -m benchmarks.loop.run [--data CAMVID] [--seeds 3] [--out FOLDER] [--results FOLDER]
 
 A student is trained on few labeled frames and exported. ``edgeseg score`` takes it on a drive, ``edgeseg upload`` sends
 the spool to a SeaweedFS server (S3), ``queue ingest``, ``select`` and ``export --to label-studio`` ask for regions, an
@@ -16,7 +16,7 @@ import argparse
 import json
 import math
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,15 +178,18 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, metavar="CAMVID", help="CamVid in the SegNet layout; default: a drawn drive"
     )
+    parser.add_argument("--seeds", type=int, default=3, help="how often each retraining is repeated")
     parser.add_argument("--out", type=Path, default=Path("runs/loop"))
     parser.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args()
     data = given.data.resolve() if given.data else None
-    loop = Loop(camvid(data) if data else DRAWN, given.out.resolve())
+    plan = replace(camvid(data) if data else DRAWN, seeds=tuple(range(given.seeds)))
+    loop = Loop(plan, given.out.resolve())
     steps = Steps(loop.out / "steps")
     steps.run(loop.steps())
     if all(steps.figures(step.name) for step in loop.steps()):
-        keep(loop, steps, f"python -m benchmarks.loop.run{' --data CAMVID' if data else ''}", data, given.results)
+        options = f"{' --data CAMVID' if data else ''} --seeds {given.seeds}"
+        keep(loop, steps, f"python -m benchmarks.loop.run{options}", data, given.results)
         say(f"{given.results / 'loop.html'}")
 
 
