@@ -148,7 +148,14 @@ def _by_share(means: Means) -> Any:
     series = {
         name: ([100 * share for share, _, _ in rounds.values()], [100 * miou for _, miou, _ in rounds.values()])
         for name, rounds in means.items()
+        if not _is_full(name)
     }
+    # All labels are far to the right; a line tells where the others are bound for.
+    ends = [share for shares, _ in series.values() for share in shares]
+    for name, rounds in means.items():
+        if _is_full(name):
+            _, miou, _ = rounds[max(rounds)]
+            series[name] = ([min(ends, default=0.0), max(ends, default=100.0)], [100 * miou] * 2)
     alt = "mIoU over the share of labeled pixels for every strategy"
     return plots.curves(series, "labeled pixels, %", "mIoU, %", alt, "Mean over the seeds.")
 
