@@ -23,9 +23,8 @@ FRAMES = 3
 
 def photo(image: NDArray[np.uint8], alt: str, caption: str = "") -> Figure:
     """A camera frame (H, W, 3) uint8 RGB."""
-    height, width = _fitted(image.shape[0], image.shape[1])
-    return pictures.photo(np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8),
-                          alt, caption, _enlarge(width))  # fmt: skip
+    small = _reduced(image)
+    return pictures.photo(small, alt, caption, _enlarge(small.shape[1]))
 
 
 def classes(label: NDArray[np.uint8], class_map: ClassMap, alt: str, caption: str = "") -> Figure:
@@ -36,17 +35,15 @@ def classes(label: NDArray[np.uint8], class_map: ClassMap, alt: str, caption: st
 
 def heat(levels: NDArray[np.uint8], alt: str, caption: str = "") -> Figure:
     """An entropy map (H, W) uint8, 255 = log C."""
-    height, width = _fitted(levels.shape[0], levels.shape[1])
-    share = cv2.resize(levels, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
-    return pictures.heat_picture(share, alt, caption, _enlarge(width))
+    share = _reduced(levels).astype(np.float32) / np.float32(255)
+    return pictures.heat_picture(share, alt, caption, _enlarge(share.shape[1]))
 
 
 def regions(image: NDArray[np.uint8], rings: Sequence[NDArray[np.floating]], alt: str, caption: str = "") -> Figure:
     """A frame (H, W, 3) with polygons, each (P, 2) of x, y in its pixels."""
-    height, width = _fitted(image.shape[0], image.shape[1])
-    scale = width / image.shape[1]
-    small = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    return pictures.region_picture(small, [ring * scale for ring in rings], alt, caption, _enlarge(width))
+    small = _reduced(image)
+    scale = small.shape[1] / image.shape[1]
+    return pictures.region_picture(small, [ring * scale for ring in rings], alt, caption, _enlarge(small.shape[1]))
 
 
 def legend(class_map: ClassMap) -> Legend:
@@ -77,6 +74,11 @@ def _row(dataset: Dataset, index: int) -> tuple[Figure, ...]:
     if not dataset.has_labels:
         return (frame,)
     return frame, classes(dataset.label(index), dataset.class_map, f"Label of frame {name}", "label")
+
+
+def _reduced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = _fitted(image.shape[0], image.shape[1])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _fitted(height: int, width: int) -> tuple[int, int]:
