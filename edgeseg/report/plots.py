@@ -17,6 +17,8 @@ _INK = "#010203"
 COLORS = ("#2f86c5", "#d8602a", "#1f9e77", "#c46aa0", "#dba000", "#7d6fd0")
 """Distinguishable with the common colour deficiencies, and on light and dark ground."""
 
+_LEGEND_SIGNS = 72
+"""Signs that fit into one line of a legend above the axes; a wider one would squeeze them."""
 _MOST_MARKS = 2000
 """Points a plot that tell their value; of longer courses evenly spaced ones do."""
 
@@ -121,7 +123,8 @@ def bars(
         axes.set_xlabel(x_label)
         if len(groups) > 1:
             # Above the bars, since none of them leaves a corner free for sure.
-            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": len(groups)}
+            abreast = max(1, _LEGEND_SIGNS // (max(map(len, groups)) + 6))
+            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": min(len(groups), abreast)}
             axes.legend(frameon=False, labelcolor=_INK, **place)
         return points
 
