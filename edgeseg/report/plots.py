@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -49,7 +50,7 @@ def curves(
         for position, (name, (x, y)) in enumerate(series.items()):
             marker = "o" if len(x) < 25 else None
             (line,) = axes.plot(x, y, label=name, color=COLORS[position % len(COLORS)], lw=1.8, marker=marker, ms=3)
-            line.set_gid(_gid(position))
+            line.set_gid(f"series-{position}")
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         axes.ticklabel_format(useOffset=False)
@@ -163,10 +164,6 @@ def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
     return front
 
 
-def _gid(position: int) -> str:
-    return f"series-{position}"
-
-
 def _switches(legend: Any) -> None:
     """Marks the legend's names, by which the page's script shows and hides a series."""
     for position, name in enumerate(legend.get_texts()):
@@ -222,7 +219,7 @@ def _marks(figure: Any, axes: Any, points: Points) -> tuple[Mark, ...]:
     places = axes.transData.transform([(x, y) for _, x, y, _ in points]) * 72 / figure.dpi
     height = figure.get_figheight() * 72
     found = zip(points, places.tolist(), strict=True)
-    return tuple(Mark(n, x, height - y, text) for (n, _, _, text), (x, y) in found if x == x and y == y)
+    return tuple(Mark(n, x, height - y, text) for (n, _, _, text), (x, y) in found if math.isfinite(x + y))
 
 
 def _inline(svg: str, alt: str) -> str:

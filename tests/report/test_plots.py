@@ -63,6 +63,11 @@ def test_plot_of_many_points_marks_evenly_spaced_ones() -> None:
     assert 1000 < len(plots.curves({"a": (long, long)}, "x", "y", "A long course").marks) <= 2000
 
 
+def test_plot_marks_leave_out_what_is_not_finite() -> None:
+    figure = plots.curves({"a": ([1, 2, 3], [float("nan"), 1.0, float("inf")])}, "epoch", "loss", "Loss")
+    assert [mark.text for mark in figure.marks] == ["a: epoch 2, loss 1"]
+
+
 def test_plot_names_are_text_whatever_signs_they_hold() -> None:
     name = r"$\frac{$ <script>alert(1)</script> & _x"
     for figure in (
