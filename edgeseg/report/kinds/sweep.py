@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from edgeseg import config
 from edgeseg.report.kinds.base import Found, Run, count_of, flat, points, read_json, shown
 from edgeseg.report.page import Block, Facts, Figure, Section, Table, Tiles
 
+EDGE = 0.02
+"""Share of a range, at either end, that is called its edge."""
 TRIALS, SETTINGS, PLOT = "trials.json", "sweep.yaml", "sweep.png"
 
 
@@ -71,9 +74,13 @@ def _close(first: Mapping[str, Any], second: Mapping[str, Any], seeds: int) -> I
 def _at_the_edge(name: str, choices: Any, best: Mapping[str, Any] | None) -> Iterator[str]:
     if best is None or not isinstance(choices, Mapping):
         return
-    low, high, value = choices.get("low"), choices.get("high"), best["settings"].get(name)
-    if None not in (low, high, value) and not low + 0.02 * (high - low) <= value <= high - 0.02 * (high - low):
-        yield f"the best {name} ({shown(value)}) lies at the edge of what was searched; widen its range"
+    ends = [choices.get("low"), best["settings"].get(name), choices.get("high")]
+    if any(not isinstance(end, int | float) for end in ends):
+        return
+    low, value, high = (math.log(end) if choices.get("log") else float(end) for end in ends)
+    margin = EDGE * (high - low)
+    if not low + margin <= value <= high - margin:
+        yield f"the best {name} ({shown(ends[1])}) lies at the edge of what was searched; widen its range"
 
 
 def _summary(plain: Mapping[str, Any]) -> Iterator[str]:
