@@ -23,6 +23,7 @@ from edgeseg.cli import (
 )
 from edgeseg.cli.demo import demo
 from edgeseg.cli.doctor import doctor
+from edgeseg.cli.report import report
 from edgeseg.errors import AlreadyTold, EdgesegError, MissingDependencyError
 
 INTERRUPTED = 130
@@ -51,6 +52,7 @@ app.add_typer(policy.app, name="policy")
 upload.register(app)
 app.add_typer(queue.app, name="queue")
 app.add_typer(active.app, name="active")
+app.command()(report)
 
 
 @app.callback(invoke_without_command=True)

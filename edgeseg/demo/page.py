@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import datasets, softlabels
-from edgeseg.classes import ClassMap
 from edgeseg.demo.plan import Plan
 from edgeseg.demo.results import DemoReport, Step
 from edgeseg.deploy.runners import Runner, open_runner
 from edgeseg.device.score_report import ScoreReport
-from edgeseg.device.spool import SpoolItem, SpoolReader
-from edgeseg.images import read_image, read_label
-from edgeseg.report import Figure, Gallery, Legend, Page, Section, Table, pictures, plots, write_page
+from edgeseg.device.spool import SpoolReader
+from edgeseg.report import Figure, Gallery, Page, Section, Table, pictures, plots, write_page
+from edgeseg.report.kinds.examples import legend
+from edgeseg.report.kinds.items import item_row
+from edgeseg.report.kinds.training import course, read_history
 
 ENLARGE = 3
 
@@ -104,7 +104,7 @@ def _frames(material: Material) -> Section:
         "Frames of the test drive, their labels, what the two students see, and how unsure the distilled one is: "
         "the brighter, the higher the entropy of a pixel."
     )
-    return Section("Frames, class maps, entropy", text, (_legend(test.class_map), Gallery(rows)))
+    return Section("Frames, class maps, entropy", text, (legend(test.class_map), Gallery(rows)))
 
 
 def _frame_row(test: datasets.Dataset, index: int, alone: Runner, exported: Runner) -> tuple[Figure, ...]:
@@ -144,9 +144,9 @@ def _soft_labels(material: Material) -> Section:
 
 
 def _curves(material: Material) -> Section:
-    runs = {name: _lines(path) for name, path in material.metrics.items()}
-    miou = {name: _series(lines, "miou") for name, lines in runs.items()}
-    loss = {name: _series(lines, "ce") for name, lines in runs.items()}
+    runs = {name: read_history(path) for name, path in material.metrics.items()}
+    miou = {name: course(lines, "miou") for name, lines in runs.items()}
+    loss = {name: course(lines, "ce") for name, lines in runs.items()}
     figures = (
         plots.curves(
             loss,
@@ -218,27 +218,7 @@ def _flagged(material: Material) -> Section:
         f"(strategy {scored.strategy}); marked are the superpixels whose labels are worth the most. "
         f"Medians a frame in ms: {timing}."
     )
-    return Section("Flagged frames and regions", text, (Gallery(tuple(_item_row(i, classes) for i in items)),))
-
-
-def _item_row(item: SpoolItem, classes: ClassMap) -> tuple[Figure, ...]:
-    record = item.record
-    image = read_image(item.folder / "image.png")
-    rings = [np.asarray(ring, np.float32) for region in record.regions for ring in region.polygons]
-    doubted = _most_common([region.class_name for region in record.regions if region.class_name])
-    score = record.scores[0]
-    told = f"{record.frame_id}: {score.name} {score.value:.3g} {score.unit}"
-    row = [
-        pictures.region_picture(image, rings, f"Flagged frame {record.frame_id} with its regions", told, ENLARGE),
-    ]
-    if (path := item.blob("classes")) is not None:
-        caption = f"{len(record.regions)} regions, most often taken for {doubted}"
-        row.append(
-            pictures.class_picture(read_label(path), classes, "Class map of the flagged frame", caption, ENLARGE)
-        )
-    if (path := item.blob("entropy")) is not None:
-        row.append(pictures.heat_picture(_share(read_label(path)), "Entropy of the flagged frame", "entropy", ENLARGE))
-    return tuple(row)
+    return Section("Flagged frames and regions", text, (Gallery(tuple(item_row(i, classes) for i in items)),))
 
 
 def _time(material: Material) -> Section:
@@ -248,22 +228,5 @@ def _time(material: Material) -> Section:
     return Section("Where the time went", "", (table,))
 
 
-def _legend(classes: ClassMap) -> Legend:
-    return Legend(tuple((row.name, row.color) for row in classes.classes))
-
-
 def _share(entropy: NDArray[np.uint8]) -> NDArray[np.float32]:
     return entropy.astype(np.float32) / np.float32(255)
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def _series(lines: list[dict[str, Any]], name: str) -> tuple[list[float], list[float]]:
-    known = [(line["epoch"], line[name]) for line in lines if line.get(name) is not None]
-    return [float(epoch) for epoch, _ in known], [float(value) for _, value in known]
-
-
-def _most_common(names: list[str]) -> str:
-    return max(sorted(set(names)), key=names.count, default="nothing")

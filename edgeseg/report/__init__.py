@@ -1,5 +1,17 @@
 """Reports: tables, plots, one self-contained HTML page."""
 
-from edgeseg.report.page import Figure, Gallery, Legend, Page, Section, Table, render, write_page
+from edgeseg.report.page import Facts, Figure, Gallery, Legend, Mark, Page, Section, Table, Tiles, render, write_page
 
-__all__ = ["Figure", "Gallery", "Legend", "Page", "Section", "Table", "render", "write_page"]
+__all__ = [
+    "Facts",
+    "Figure",
+    "Gallery",
+    "Legend",
+    "Mark",
+    "Page",
+    "Section",
+    "Table",
+    "Tiles",
+    "render",
+    "write_page",
+]

@@ -1,7 +1,13 @@
-"""One HTML page that stands alone: no script, no external asset, readable on a small screen, light and dark."""
+"""One HTML page that stands alone: no external asset, readable on a small screen, light and dark, and without script.
+
+Its own script adds looking closer: values under the pointer, series and columns by click, large pictures.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +22,22 @@ Cell = str | int | float | None
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A point of a plot that tells its value under the pointer.
+
+    Attributes:
+        series: Number of the series that it belongs to, from 0.
+        x, y: Place in the SVG's own units.
+        text: What it tells.
+    """
+
+    series: int
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
 class Figure:
     """A picture with what it shows in words.
 
@@ -23,12 +45,18 @@ class Figure:
         content: Inline SVG (``<svg ...>``) as ``plots`` makes it, or a data URI as ``pictures`` makes it.
         alt: What the picture shows, for whoever cannot see it.
         caption: Text beneath it, or "".
+        marks: Points of a plot.
     """
 
     content: str
     alt: str
     caption: str = ""
+    marks: tuple[Mark, ...] = ()
     kind: Literal["figure"] = field(default="figure", init=False)
+
+    def marks_json(self) -> str:
+        """The points for the page's script: lists of series, x, y, text."""
+        return json.dumps([[m.series, round(m.x, 1), round(m.y, 1), m.text] for m in self.marks])
 
     @property
     def is_svg(self) -> bool:
@@ -75,7 +103,27 @@ class Legend:
     kind: Literal["legend"] = field(default="legend", init=False)
 
 
-Block = Figure | Gallery | Table | Legend
+@dataclass(frozen=True)
+class Facts:
+    """Names and values, such as settings or versions; None is left out."""
+
+    entries: tuple[tuple[str, Cell], ...]
+    kind: Literal["facts"] = field(default="facts", init=False)
+
+    def texts(self) -> list[tuple[str, str]]:
+        """The entries as they are shown."""
+        return [(name, cell_text(value)) for name, value in self.entries if value is not None]
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """A few figures that matter most, shown large: (name, value with its unit, a word on it or "")."""
+
+    entries: tuple[tuple[str, str, str], ...]
+    kind: Literal["tiles"] = field(default="tiles", init=False)
+
+
+Block = Figure | Gallery | Table | Legend | Facts | Tiles
 
 
 @dataclass(frozen=True)
@@ -101,12 +149,18 @@ class Page:
         lead: One paragraph: what was done, and what came out.
         sections: In order; a page of several has a list of contents.
         footer: Where and with what it was made.
+        eyebrow: A word above the heading: the kind of the page.
+        warnings: What speaks against the figures, one sentence each; stand before everything else.
+        summary: What came out in plain words, one sentence each.
     """
 
     title: str
     lead: str
     sections: tuple[Section, ...]
     footer: str = ""
+    eyebrow: str = ""
+    warnings: tuple[str, ...] = ()
+    summary: tuple[str, ...] = ()
 
 
 def cell_text(value: Cell, decimals: int = 3) -> str:
@@ -125,11 +179,14 @@ def render(page: Page) -> str:
         MissingDependencyError: jinja2 is not installed.
     """
     jinja2: Any = require("jinja2", "report")
-    template = resources.files("edgeseg.report").joinpath("page.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    return str(environment.from_string(template).render(page=page))
+    script = _resource("page.js")
+    # The browser runs this script and no other, whatever a name from a file may hold.
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    template = environment.from_string(_resource("page.html"))
+    return str(template.render(page=page, script=script, script_digest=digest))
 
 
 def write_page(page: Page, path: Path) -> None:
@@ -140,3 +197,7 @@ def write_page(page: Page, path: Path) -> None:
         OutputError: The place cannot be written.
     """
     write_atomic(path, render(page))
+
+
+def _resource(name: str) -> str:
+    return resources.files("edgeseg.report").joinpath(name).read_text(encoding="utf-8")

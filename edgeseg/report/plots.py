@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edgeseg.errors import require
 from edgeseg.files import digest_text
-from edgeseg.report.page import Figure
+from edgeseg.report.page import Figure, Mark
 
 _INK = "#010203"
 """Stands for the page's text colour while matplotlib draws."""
@@ -19,7 +20,14 @@ COLORS = ("#2f86c5", "#d8602a", "#1f9e77", "#c46aa0", "#dba000", "#7d6fd0")
 _STYLES = ("-", "--", ":")
 """Tell lines of one colour apart."""
 
+_LEGEND_SIGNS = 72
+"""Signs that fit into one line of a legend above the axes; a wider one would squeeze them."""
+_MOST_MARKS = 2000
+"""Points a plot that tell their value; of longer courses evenly spaced ones do."""
+
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]
+Points = list[tuple[int, float, float, str]]
+"""Series' number, x and y as they are plotted, and what is told there."""
 
 
 def curves(
@@ -48,19 +56,22 @@ def curves(
         MissingDependencyError: matplotlib is not installed.
     """
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Any) -> Points:
         for position, (name, (x, y)) in enumerate(series.items()):
             marker = "o" if len(x) < 25 else None
             color, style = COLORS[position % len(COLORS)], _STYLES[position // len(COLORS) % len(_STYLES)]
             bars = spreads.get(name) if spreads and any(spreads.get(name, ())) else None
-            axes.errorbar(x, y, bars, label=name, color=color, ls=style, lw=1.8, marker=marker, ms=3, capsize=2)
+            drawn = axes.errorbar(x, y, bars, label=name, color=color, ls=style, lw=1.8, marker=marker, ms=3, capsize=2)
+            drawn.lines[0].set_gid(f"series-{position}")
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
+        axes.ticklabel_format(useOffset=False)
         axes.xaxis.get_major_locator().set_params(integer=whole)
         if log:
             axes.set_yscale("log")
         if len(series) > 1:
-            axes.legend(frameon=False, labelcolor=_INK)
+            _switches(axes.legend(frameon=False, labelcolor=_INK))
+        return _told(series, x_label, y_label)
 
     return _figure(draw, (7.0, 3.4), alt, caption)
 
@@ -87,7 +98,7 @@ def timeline(
         MissingDependencyError: matplotlib is not installed.
     """
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Any) -> Points:
         axes.plot(*line, color=_INK, alpha=0.45, lw=0.9)
         for position, (name, (x, y)) in enumerate(marks.items()):
             if len(x):
@@ -96,7 +107,9 @@ def timeline(
                 axes.plot(x, y, "o", ms=4 + 3 * position, color=color, label=f"{name} ({len(x)})", **face)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
+        axes.ticklabel_format(useOffset=False)
         axes.legend(frameon=False, labelcolor=_INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(marks))
+        return _told(marks, x_label, y_label)
 
     return _figure(draw, (9.0, 3.4), alt, caption)
 
@@ -110,19 +123,23 @@ def bars(
         MissingDependencyError: matplotlib is not installed.
     """
 
-    def draw(axes: Any) -> None:
-        thickness = 0.8 / len(groups)
+    def draw(axes: Any) -> Points:
+        thickness, points = 0.8 / len(groups), Points()
         for position, (group, values) in enumerate(groups.items()):
             places = [i - 0.4 + thickness * (position + 0.5) for i in range(len(names))]
             lengths = [0.0 if value is None else value for value in values]
             axes.barh(places, lengths, thickness * 0.9, label=group, color=COLORS[position % len(COLORS)])
+            shown = zip(names, lengths, places, values, strict=True)
+            points += [(0, x, y, _bar_text(group, n, v, len(groups) > 1)) for n, x, y, v in shown]
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.set_xlabel(x_label)
         if len(groups) > 1:
             # Above the bars, since none of them leaves a corner free for sure.
-            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": len(groups)}
+            abreast = max(1, _LEGEND_SIGNS // (max(map(len, groups)) + 6))
+            place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": min(len(groups), abreast)}
             axes.legend(frameon=False, labelcolor=_INK, **place)
+        return points
 
     return _figure(draw, (7.0, 1.2 + 0.16 * len(names) * (len(groups) + 0.6)), alt, caption)
 
@@ -136,7 +153,7 @@ def pareto(
         MissingDependencyError: matplotlib is not installed.
     """
 
-    def draw(axes: Any) -> None:
+    def draw(axes: Any) -> Points:
         front = pareto_front(points)
         axes.plot([points[n][0] for n in front], [points[n][1] for n in front], color=COLORS[0], lw=1.2, ls="--")
         for name, (x, y) in points.items():
@@ -145,6 +162,7 @@ def pareto(
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         axes.margins(x=0.22, y=0.2)
+        return [(0, x, y, f"{name}: {x_label} {x:.4g}, {y_label} {y:.4g}") for name, (x, y) in points.items()]
 
     return _figure(draw, (7.0, 3.8), alt, caption)
 
@@ -158,7 +176,27 @@ def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
     return front
 
 
-def _figure(draw: Callable[[Any], None], size: tuple[float, float], alt: str, caption: str) -> Figure:
+def _switches(legend: Any) -> None:
+    """Marks the legend's names, by which the page's script shows and hides a series."""
+    for position, name in enumerate(legend.get_texts()):
+        name.set_gid(f"switch-{position}")
+
+
+def _told(series: Series, x_label: str, y_label: str) -> Points:
+    step = 1 + sum(len(x) for x, _ in series.values()) // _MOST_MARKS
+    return [
+        (position, x, y, f"{name}: {x_label} {x:.4g}, {y_label} {y:.4g}")
+        for position, (name, (xs, ys)) in enumerate(series.items())
+        for x, y in list(zip(xs, ys, strict=True))[::step]
+    ]
+
+
+def _bar_text(group: str, name: str, value: float | None, named: bool) -> str:
+    told = "not measured" if value is None else f"{value:.4g}"
+    return f"{name}, {group}: {told}" if named else f"{name}: {told}"
+
+
+def _figure(draw: Callable[[Any], Points], size: tuple[float, float], alt: str, caption: str) -> Figure:
     matplotlib: Any = require("matplotlib", "report")
     # The figure is made without pyplot, so that no window system and no global state are touched.
     figure_class = require("matplotlib.figure", "report").Figure
@@ -167,12 +205,14 @@ def _figure(draw: Callable[[Any], None], size: tuple[float, float], alt: str, ca
         "svg.hashsalt": digest_text(alt)[:12],
         "font.family": "sans-serif",
         "font.size": 10,
+        # A name from a file is text, whatever signs it holds.
+        "text.parse_math": False,
     }
     inks = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
     with matplotlib.rc_context({**settings, **dict.fromkeys(inks, _INK)}):
         figure = figure_class(figsize=size, layout="constrained")
         axes = figure.add_subplot()
-        draw(axes)
+        points = draw(axes)
         axes.grid(alpha=0.18, color=_INK)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
@@ -180,7 +220,18 @@ def _figure(draw: Callable[[Any], None], size: tuple[float, float], alt: str, ca
         axes.patch.set_alpha(0)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    return Figure(_inline(stream.getvalue(), alt), alt, caption)
+        marks = _marks(figure, axes, points)
+    return Figure(_inline(stream.getvalue(), alt), alt, caption, marks)
+
+
+def _marks(figure: Any, axes: Any, points: Points) -> tuple[Mark, ...]:
+    """Where the points lie in the SVG, whose unit is 1/72 inch and whose y axis points down."""
+    if not points:
+        return ()
+    places = axes.transData.transform([(x, y) for _, x, y, _ in points]) * 72 / figure.dpi
+    height = figure.get_figheight() * 72
+    found = zip(points, places.tolist(), strict=True)
+    return tuple(Mark(n, x, height - y, text) for (n, _, _, text), (x, y) in found if math.isfinite(x + y))
 
 
 def _inline(svg: str, alt: str) -> str:
@@ -189,5 +240,8 @@ def _inline(svg: str, alt: str) -> str:
     body = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", body)
     body = re.sub(r'^<svg([^>]*?) width="[^"]*"', r"<svg\1", re.sub(r' height="[^"]*pt"', "", body, count=1))
     body = body.replace(_INK, "currentColor")
+    # matplotlib numbers its groups anew in every plot, and ids must be unique in the page.
+    body = re.sub(r'<g id="(series|switch)-(\d+)"', r'<g data-\1="\2"', body)
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
     words = html.escape(alt, quote=True)
     return body.replace("<svg", f'<svg role="img" aria-label="{words}"', 1).strip()

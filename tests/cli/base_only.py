@@ -1,6 +1,6 @@
 """Runs the command line as on a machine that has the base install and the cpu extra, and nothing else.
 
-    python base_only.py ARGUMENTS OF edgeseg
+    python base_only.py [+EXTRA ...] ARGUMENTS OF edgeseg
 
 What may be imported follows from the package's own metadata: the closure of its requirements.
 """
@@ -54,7 +54,9 @@ class Without(MetaPathFinder):
 
 
 if __name__ == "__main__":
-    allowed, owners = closure(("cpu",)), packages_distributions()
+    extras = [word[1:] for word in sys.argv[1:] if word.startswith("+")]
+    del sys.argv[1 : 1 + len(extras)]
+    allowed, owners = closure(("cpu", *extras)), packages_distributions()
     blocked = {module for module, dists in owners.items() if not allowed & {normalized(d) for d in dists}}
     assert {"torch", "onnx", "safetensors"} <= blocked, "the block does not hold what it is there for"
     for module in [m for m in sys.modules if m.split(".")[0] in blocked]:

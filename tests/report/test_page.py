@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from edgeseg.errors import OutputError
-from edgeseg.report import Figure, Gallery, Legend, Page, Section, Table, render, write_page
+from edgeseg.report import Facts, Figure, Gallery, Legend, Mark, Page, Section, Table, Tiles, render, write_page
 
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
@@ -59,7 +61,7 @@ def test_page_refers_to_nothing_outside_itself() -> None:
     references = Outline(render(page())).references
     assert all(r.startswith(("data:", "#")) for r in references)
     assert "#first-part" in references
-    assert "http" not in render(page())
+    assert "://" not in render(page())
 
 
 def test_page_images_have_texts_and_cells_are_formatted() -> None:
@@ -70,8 +72,34 @@ def test_page_images_have_texts_and_cells_are_formatted() -> None:
 
 def test_page_foreign_text_is_escaped() -> None:
     text = render(page(title="<script>alert(1)</script>", lead='"quoted" & <b>bold</b>'))
-    assert "<script" not in text and "<b>" not in text
+    assert text.count("<script") == 1 and "<b>bold" not in text
     assert "&lt;script&gt;alert(1)" in text
+
+
+def test_page_lets_no_script_run_but_its_own() -> None:
+    text = render(page())
+    script = text[text.index("<script>") + 8 : text.index("</script>")]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'" in text
+
+
+def test_page_warnings_stand_before_the_summary_and_both_before_the_sections() -> None:
+    text = render(page(warnings=("not <b>steady</b>",), summary=("it is quick",), eyebrow="benchmark"))
+    places = [text.index(part) for part in ("benchmark", "Lead", "not &lt;b&gt;steady", "it is quick", "First part")]
+    assert places == sorted(places)
+
+
+def test_page_facts_leave_out_what_is_not_known_and_tiles_are_shown() -> None:
+    blocks = (Facts((("data", "camvid"), ("GPU", None))), Tiles((("mIoU", "61.2 %", "on #val"),)))
+    text = render(page(sections=(Section("Only", "", blocks),)))
+    assert "<dt>data</dt><dd>camvid</dd>" in text and "GPU" not in text
+    assert "<span>mIoU</span><b>61.2 %</b><span>on #val</span>" in text
+
+
+def test_page_marks_of_a_plot_are_given_to_the_script_as_text() -> None:
+    figure = Figure("<svg></svg>", "a curve", marks=(Mark(0, 1.0, 2.04, 'a "b" <c>'),))
+    text = render(page(sections=(Section("Only", "", (figure,)),)))
+    assert 'data-marks="[[0, 1.0, 2.0, &#34;a \\&#34;b\\&#34; &lt;c&gt;&#34;]]"' in text
 
 
 def test_page_is_readable_on_a_small_screen_and_in_the_dark() -> None:

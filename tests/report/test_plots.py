@@ -43,6 +43,41 @@ def test_plot_ids_do_not_meet_those_of_another_plot() -> None:
     assert all(found) and not (found[0] & found[1] or found[0] & found[2] or found[1] & found[2])
 
 
+def test_plot_groups_have_no_ids_that_another_plot_has_too() -> None:
+    assert not any(re.search(r'<g id="', figure.content) for figure in every_plot())
+
+
+def test_plot_marks_tell_the_values_where_they_are_drawn() -> None:
+    figure = plots.curves({"loss": ([1, 2, 3], [0.0, 1.0, 0.5])}, "epoch", "loss", "Loss by epoch")
+    assert [mark.text for mark in figure.marks][1] == "loss: epoch 2, loss 1"
+    # The line's own path goes through the same places: M x y L x y ...
+    path = re.search(r'data-series="0".*?<path d="([^"]+)"', figure.content, re.DOTALL)
+    assert path is not None
+    drawn = [tuple(map(float, place)) for place in re.findall(r"[ML] ([\d.]+) ([\d.]+)", path.group(1))]
+    told = [(mark.x, mark.y) for mark in figure.marks]
+    assert told == [pytest.approx(place, abs=0.6) for place in drawn]
+
+
+def test_plot_of_many_points_marks_evenly_spaced_ones() -> None:
+    long = list(map(float, range(9000)))
+    assert 1000 < len(plots.curves({"a": (long, long)}, "x", "y", "A long course").marks) <= 2000
+
+
+def test_plot_marks_leave_out_what_is_not_finite() -> None:
+    figure = plots.curves({"a": ([1, 2, 3], [float("nan"), 1.0, float("inf")])}, "epoch", "loss", "Loss")
+    assert [mark.text for mark in figure.marks] == ["a: epoch 2, loss 1"]
+
+
+def test_plot_names_are_text_whatever_signs_they_hold() -> None:
+    name = r"$\frac{$ <script>alert(1)</script> & _x"
+    for figure in (
+        plots.curves({name: ([1, 2], [1, 2]), "b": ([1], [1])}, "epoch", name, "Alt"),
+        plots.bars([name], {"a": [1.0], "b": [2.0]}, "IoU", "Alt"),
+        plots.pareto({name: (1.0, 1.0)}, "ms", "mIoU", "Alt"),
+    ):
+        assert "<script" not in figure.content and "&lt;script&gt;" in figure.content
+
+
 def test_plot_same_input_gives_the_same_file() -> None:
     assert [f.content for f in every_plot()] == [f.content for f in every_plot()]
 
