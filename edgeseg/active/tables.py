@@ -86,9 +86,8 @@ def round_table(report: ActiveReport) -> Table:
 def label_table(report: ActiveReport) -> Table:
     """What the labels of the last round amount to, counted over Q as the thesis does, and over everything."""
     columns = ("strategy", "frames of Q", "% of Q's pixels", "% of all pixels", "clicks", "pixels outside the budget")
-    return _titled(
-        columns, tuple(_labels(report, name) for name in strategies_of(report)), "Labels after the last round"
-    )
+    rows = tuple(_labels(report, name) for name in strategies_of(report))
+    return _titled(columns, rows, "Labels after the last round that all finished")
 
 
 def _labels(report: ActiveReport, strategy: str) -> tuple[str, ...]:
@@ -153,7 +152,7 @@ def _over_rounds(report: ActiveReport, strategy: str, key: str) -> str:
 
 def class_table(report: ActiveReport) -> Table:
     """Table 3.7: IoU of each class after the last round."""
-    return _by_class(report, lambda row: row.iou, "IoU by class after the last round, %")
+    return _by_class(report, lambda row: row.iou, "IoU by class after the last round that all finished, %")
 
 
 def histogram_table(report: ActiveReport) -> Table:
