@@ -32,6 +32,7 @@ class Case:
 
 MEAN = {"region_score": "mean"}
 PIXELS = {"regions": "pixels"}
+INFORMATION = {"dropout_score": "mutual-information"}
 
 
 def cases(second_model: Path | None) -> list[Case]:
@@ -57,6 +58,10 @@ def cases(second_model: Path | None) -> list[Case]:
         Case("entropy-edge, superpixels, mean", "entropy-edge", {"regions": "superpixel", **MEAN}),
         Case("flip-consistency, sum", "flip-consistency"),
         Case("flip-consistency, mean", "flip-consistency", MEAN),
+        Case("mc-dropout, pixels", "mc-dropout", PIXELS),
+        Case("mc-dropout, mean", "mc-dropout", MEAN),
+        Case("mc-dropout, information, pixels", "mc-dropout", {**INFORMATION, **PIXELS}),
+        Case("mc-dropout, information, mean", "mc-dropout", {**INFORMATION, **MEAN}),
         Case("entropy, pixels, no mask", "entropy", masked=False),
         Case("superpixel, mean, no mask", "superpixel", MEAN, masked=False),
     ]
