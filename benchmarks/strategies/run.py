@@ -121,7 +121,9 @@ def run(runner: Runner, dataset: Dataset, second_model: Path | None, only: list[
     prototypes = without(frames, runner.info)
     chosen = [case for case in cases(second_model) if not only or case.strategy in only]
     joins = any(case.strategy in JOINING for case in chosen)
-    weights = {how: fitted(runner, dataset, how) if joins else [{}] * len(frames) for how in ("sum", "mean")}
+    weights: dict[str, list[dict[str, Any]]] = {
+        how: fitted(runner, dataset, how) if joins else [{}] * len(frames) for how in ("sum", "mean")
+    }
     found: dict[str, Any] = {}
     for case in chosen:
         rows = []
