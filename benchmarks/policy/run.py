@@ -18,6 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.common.markdown import table
 from edgeseg.deploy.machine import describe_machine
 from edgeseg.deploy.runners import open_runner
@@ -30,6 +33,13 @@ from edgeseg.files import write_atomic
 from edgeseg.frames import open_source
 from edgeseg.report.page import write_page
 
+SHUFFLES = 20
+TOLD = {
+    "regret_shuffled": "in random order",
+    "regret_informed": "informed",
+    "regret_informed_shuffled": "informed, in random order",
+}
+"""What else is measured where choices are final → its name in the table."""
 RESULTS = Path(__file__).parents[1] / "results" / "policy"
 GOAL = 0.3
 FORMS: tuple[Form, ...] = ("full", "crops", "map")
@@ -88,8 +98,43 @@ def _trace(given: argparse.Namespace, name: str, spec: str) -> list[Candidate]:
 
 
 def _row(drive: str, name: str, rate_hz: float, candidates: list[Candidate]) -> dict[str, Any]:
-    report = replay(candidates, policies(rate_hz)[name]).report
-    return {"drive": drive, "policy": name, **report.to_dict()}
+    settings = policies(rate_hz)[name]
+    found = replay(candidates, settings)
+    row = {"drive": drive, "policy": name, **found.report.to_dict()}
+    if not settings.recall:
+        count = max(1, round(found.report.allowed["frames"]))
+        mixed = [np.random.default_rng(seed).permutation(found.worth) for seed in range(SHUFFLES)]
+        row["regret_shuffled"] = _shuffled(candidates, settings)
+        row["regret_informed"] = _informed(found.worth, count)
+        row["regret_informed_shuffled"] = statistics.mean(_informed(worth, count) for worth in mixed)
+    return row
+
+
+def _shuffled(candidates: list[Candidate], settings: PolicySettings) -> float:
+    """Mean regret on the drive's frames in random order: what is left of it comes from a drive that changes."""
+    found = []
+    for seed in range(SHUFFLES):
+        order = np.random.default_rng(seed).permutation(len(candidates))
+        times = [candidate.time_s for candidate in candidates]
+        mixed = [replace(candidates[i], index=k, time_s=times[k]) for k, i in enumerate(order)]
+        found.append(replay(mixed, settings).report.regret)
+    return statistics.mean(regret for regret in found if regret is not None)
+
+
+def _informed(worth: NDArray[np.float64], count: int) -> float:
+    """Regret of a rule that knows the drive's length and all its scores, but not when which comes.
+
+    With b frames left to keep of n to come, it keeps what is among the best b / n of all: no rule that must learn
+    either can be expected to do better.
+    """
+    rising = np.sort(worth)
+    total, left = 0.0, count
+    for place, value in enumerate(worth):
+        to_come = len(worth) - place
+        if left and value >= rising[min(len(rising) - 1, int((1 - left / to_come) * len(rising)))]:
+            total, left = total + value, left - 1
+    best = float(rising[len(rising) - count :].sum())
+    return (best - total) / (best - count * float(worth.mean()))
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -126,6 +171,9 @@ def _markdown(rows: list[dict[str, Any]], given: argparse.Namespace) -> str:
     for drive in dict.fromkeys(row["drive"] for row in rows):
         regrets = {row["policy"]: row["regret"] for row in rows if row["drive"] == drive}
         lines.append([drive, *("–" if regrets[name] is None else f"{regrets[name]:.3f}" for name in names)])
+    for key, told in TOLD.items():
+        values = [[r[key] for r in rows if r["policy"] == name and r.get(key) is not None] for name in names]
+        lines.append([f"mean, {told}", *(f"{statistics.mean(v):.3f}" if v else "–" for v in values)])
     means = [[r["regret"] for r in rows if r["policy"] == name and r["regret"] is not None] for name in names]
     lines.append(["mean", *(f"{statistics.mean(values):.3f}" for values in means)])
     head = (
@@ -135,7 +183,9 @@ def _markdown(rows: list[dict[str, Any]], given: argparse.Namespace) -> str:
     )
     tail = (
         "\nHindsight chooses greedily under the same budgets, spacing and duplicates; with bytes and forms that is no "
-        "optimum, so that a regret may be below 0. `choices final`: nothing that was kept gives way later.\n"
+        "optimum, so that a regret may be below 0. `choices final`: nothing that was kept gives way later. "
+        f"`in random order`: the same frames, shuffled ({SHUFFLES} times). `informed`: a rule that knows the drive's "
+        "length and all its scores beforehand, but not when which comes.\n"
     )
     return head + table(("drive", *names), lines) + tail
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class Case:
 
 MEAN = {"region_score": "mean"}
 PIXELS = {"regions": "pixels"}
+INFORMATION = {"dropout_score": "mutual-information"}
 
 
 def cases(second_model: Path | None) -> list[Case]:
@@ -57,13 +59,18 @@ def cases(second_model: Path | None) -> list[Case]:
         Case("entropy-edge, superpixels, mean", "entropy-edge", {"regions": "superpixel", **MEAN}),
         Case("flip-consistency, sum", "flip-consistency"),
         Case("flip-consistency, mean", "flip-consistency", MEAN),
+        Case("mc-dropout, pixels", "mc-dropout", PIXELS),
+        Case("mc-dropout, mean", "mc-dropout", MEAN),
+        Case("mc-dropout, information, pixels", "mc-dropout", {**INFORMATION, **PIXELS}),
+        Case("mc-dropout, information, mean", "mc-dropout", {**INFORMATION, **MEAN}),
         Case("entropy, pixels, no mask", "entropy", masked=False),
         Case("superpixel, mean, no mask", "superpixel", MEAN, masked=False),
     ]
-    # The CRF over pixels gets the best of several settings on these very frames, in its favour.
-    for weight, sides, colours in ((0.3, 2.0, 8.0), (1.0, 2.0, 8.0), (3.0, 4.0, 13.0), (10.0, 4.0, 13.0)):
-        weights = CrfWeights(weight, sides, colours)
-        name = f"pixel crf, mean, w {weight:g}, {sides:g} sides, {colours:g} steps"
+    # Of these the report takes, for each frame, what is best on the others, as the CRF over superpixels is fitted.
+    appearances = ((0.3, 2.0, 8.0), (1.0, 2.0, 8.0), (3.0, 4.0, 13.0), (10.0, 4.0, 13.0))
+    for (weight, sides, colours), smoothness in product(appearances, (1.0, 3.0)):
+        weights = CrfWeights(weight, sides, colours, smoothness)
+        name = f"pixel crf, mean, w {weight:g}, {sides:g} sides, {colours:g} steps, smoothness {smoothness:g}"
         rows.append(Case(name, "superpixel-crf", {"crf": "pixel", **MEAN}, crf=weights))
     if second_model is not None:
         rows.append(Case("committee of two, mean", "committee", {"committee": (second_model,), **MEAN}))

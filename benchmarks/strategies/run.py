@@ -1,7 +1,7 @@
 """What each strategy chooses and what that is worth, on labeled frames.
 
     edgeseg fit-prototypes M.edgeseg --data D        (any labeled frames: here each frame gets those of the others)
-    edgeseg export M.edgeseg --out E --emit top2,features,logits
+    edgeseg export M.edgeseg --out E --emit top2,features,logits,dropout-masks
     python -m benchmarks.strategies.run D E/M-fp32.onnx [--second OTHER.onnx]
     python -m benchmarks.strategies.time D E/M-fp32.onnx
     python -m benchmarks.strategies.report
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from edgeseg.device.crf_fit import CrfFitSettings, caught_table, grid
 from edgeseg.device.strategies import FrameScore, Strategy, StrategyOptions, opened
 from edgeseg.device.strategies.pixelwise import Pixelwise
 from edgeseg.device.view import FrameView
+from edgeseg.dropout import maskable
 from edgeseg.files import write_atomic
 from edgeseg.frames import Frame
 from edgeseg.modelinfo import ModelInfo
@@ -44,6 +44,8 @@ from edgeseg.progress import say
 
 RESULTS = Path(__file__).parent.parent / "results" / "strategies"
 SHARE = 0.1
+JOINING = ("superpixel-crf", "class-specific")
+"""Strategies that need the fitted CRF."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,11 @@ class Labeled:
         """Where the model is known to be wrong."""
         return np.asarray(self.labeled & (FrameView(self.frame, self.outputs, info).class_map != self.label))
 
-    def view(self, info: ModelInfo, case: Case, infer: Callable[..., Any]) -> FrameView:
+    def view(self, info: ModelInfo, case: Case, runner: Runner) -> FrameView:
         """The frame as the strategy sees it."""
         ignored = ~self.labeled if case.masked else None
-        return FrameView(self.frame, self.outputs, info, case.superpixel_px, infer, ignored)
+        sees = (case.superpixel_px, runner.infer, ignored, maskable(runner))
+        return FrameView(self.frame, self.outputs, info, *sees)
 
 
 def read(runner: Runner, dataset: Dataset) -> list[Labeled]:
@@ -116,18 +119,19 @@ def run(runner: Runner, dataset: Dataset, second_model: Path | None, only: list[
     frames = read(runner, dataset)
     errors = [float(item.wrong(runner.info).sum() / item.labeled.sum()) for item in frames]
     prototypes = without(frames, runner.info)
-    say("fitting the CRF")
-    weights = {how: fitted(runner, dataset, how) for how in ("sum", "mean")}
+    chosen = [case for case in cases(second_model) if not only or case.strategy in only]
+    joins = any(case.strategy in JOINING for case in chosen)
+    weights: dict[str, list[dict[str, Any]]] = {
+        how: fitted(runner, dataset, how) if joins else [{}] * len(frames) for how in ("sum", "mean")
+    }
     found: dict[str, Any] = {}
-    for case in cases(second_model):
-        if only and case.strategy not in only:
-            continue
+    for case in chosen:
         rows = []
         for item in frames:
             crf = weights[case.options.get("region_score", "sum")][item.index]
             if case.crf is not None:
                 crf = {CRF_KEY: {"weights": case.crf.to_dict()}}
-            view = item.view(runner.info.with_extra(**prototypes[item.index], **crf), case, runner.infer)
+            view = item.view(runner.info.with_extra(**prototypes[item.index], **crf), case, runner)
             share = SHARE * float(item.labeled.mean()) if case.masked else SHARE
             with opened(case.strategy, StrategyOptions(**{**case.options, "region_share": share})) as strategy:
                 score = strategy.score(view)
@@ -135,14 +139,16 @@ def run(runner: Runner, dataset: Dataset, second_model: Path | None, only: list[
             rows.append(measure(score, order, share, item.labeled, item.wrong(runner.info)).to_dict())
         found[case.name] = rows
         say(f"{case.name}: caught {np.mean([row['caught'] for row in rows]):.3f}")
-    plain = {how: [entry[CRF_KEY]["weights"] for entry in rows] for how, rows in weights.items()}
-    return {"frames": list(dataset.sample_ids), "error_rate": errors, "crf_weights": plain, "cases": found}
+    figures = {"frames": list(dataset.sample_ids), "error_rate": errors, "cases": found}
+    if joins:
+        figures["crf_weights"] = {how: [entry[CRF_KEY]["weights"] for entry in rows] for how, rows in weights.items()}
+    return figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="Labeled frames, such as cityscapes:PATH#val")
-    parser.add_argument("model", type=Path, help="Exported with --emit top2,features,logits")
+    parser.add_argument("model", type=Path, help="Exported with --emit top2,features,logits,dropout-masks")
     parser.add_argument("--second", type=Path, help="A second model for the committee")
     parser.add_argument("--only", action="append", default=[], help="A strategy to measure again; repeatable")
     given = parser.parse_args()
@@ -150,9 +156,10 @@ def main() -> None:
         figures = run(runner, datasets.open(given.data), given.second, given.only)
         model = {"network": runner.info.network, "size": runner.size, "digest": runner.digest}
     if given.only:
-        earlier = json.loads((RESULTS / "quality.json").read_text())["cases"]
-        figures["cases"] = {name: figures["cases"].get(name, rows) for name, rows in earlier.items()}
-    report = {"machine": describe_machine(), "model": model, "share": SHARE, **figures}
+        earlier = json.loads((RESULTS / "quality.json").read_text())
+        figures["cases"] = {**earlier["cases"], **figures["cases"]}
+        figures = {**earlier, **figures}
+    report = {**figures, "machine": describe_machine(), "model": model, "share": SHARE}
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_atomic(RESULTS / "quality.json", json.dumps(report, indent=1) + "\n")
 

@@ -91,7 +91,10 @@ def export(
     ] = None,
     emit: Annotated[
         list[str] | None,
-        typer.Option("--emit", help="Further outputs: logits, top2, features; repeatable, or by commas."),
+        typer.Option(
+            "--emit",
+            help="Further outputs: logits, top2, features; or dropout-masks, an input. Repeatable, or by commas.",
+        ),
     ] = None,
     outputs: Annotated[
         Outputs, typer.Option("--outputs", help="graph: frame in, scores out; logits: the plain network.")

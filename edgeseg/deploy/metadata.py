@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from edgeseg.dropout import MASKS_INPUT, MaskedLayer, mask_length
 from edgeseg.errors import ModelError
 from edgeseg.modelinfo import METADATA_KEY, ModelInfo
 
@@ -51,6 +52,8 @@ class ExportRecord:
         frame: The camera's (H, W), None where any size is taken.
         parity: Outcome of the comparison with the checkpoint, plain data.
         feature_channels: Number K of the output ``features``, None where it is not among the outputs.
+        mask_layers: Layers whose channels the input ``dropout_masks`` (batch, K) float32 masks, one after the other;
+            empty where there is no such input.
     """
 
     source_digest: str
@@ -62,6 +65,7 @@ class ExportRecord:
     frame: tuple[int, int] | None
     parity: dict[str, Any] = field(default_factory=dict)
     feature_channels: int | None = None
+    mask_layers: tuple[MaskedLayer, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form for JSON; ``from_dict`` is its inverse."""
@@ -76,7 +80,9 @@ class ExportRecord:
         """
         try:
             frame = None if plain["frame"] is None else (int(plain["frame"][0]), int(plain["frame"][1]))
-            record = cls(**{**plain, "frame": frame, "output_names": tuple(plain["output_names"])})
+            layers = tuple(MaskedLayer(**layer) for layer in plain.get("mask_layers", ()))
+            named = {"frame": frame, "output_names": tuple(plain["output_names"]), "mask_layers": layers}
+            record = cls(**{**plain, **named})
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ModelError(f"{where}: its export record is malformed ({error!r}); export it again") from None
         if record.outputs not in ("graph", "logits"):
@@ -120,7 +126,7 @@ def read_metadata(
 def _differences(
     info: ModelInfo, record: ExportRecord, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
 ) -> list[str]:
-    expected = [expected_input(info, record), *expected_outputs(info, record)]
+    expected = [*expected_inputs(info, record), *expected_outputs(info, record)]
     actual = [*inputs, *outputs]
     if [t.name for t in expected] != [t.name for t in actual]:
         return [f"tensors are {[t.name for t in actual]}, metadata says {[t.name for t in expected]}"]
@@ -138,13 +144,16 @@ def _same_shape(actual: Shape, expected: Shape) -> bool:
     return all(a == e or (isinstance(a, str) and isinstance(e, str)) for a, e in zip(actual, expected, strict=True))
 
 
-def expected_input(info: ModelInfo, record: ExportRecord) -> Tensor:
-    """The input that a graph of this record has."""
+def expected_inputs(info: ModelInfo, record: ExportRecord) -> tuple[Tensor, ...]:
+    """The inputs that a graph of this record has, the frame first."""
     batch = "batch" if record.batch == "dynamic" else record.batch
     if record.outputs == "logits":
-        return Tensor("input", "tensor(float)", (batch, 3, *info.preprocess.size))
+        return (Tensor("input", "tensor(float)", (batch, 3, *info.preprocess.size)),)
     height, width = record.frame or ("frame_height", "frame_width")
-    return Tensor("frame", "tensor(uint8)", (batch, height, width, 3))
+    frame = Tensor("frame", "tensor(uint8)", (batch, height, width, 3))
+    if not record.mask_layers:
+        return (frame,)
+    return frame, Tensor(MASKS_INPUT, "tensor(float)", (batch, mask_length(record.mask_layers)))
 
 
 def expected_outputs(info: ModelInfo, record: ExportRecord) -> tuple[Tensor, ...]:

@@ -34,15 +34,15 @@ class CrfWeights:
         appearance_weight: w₁.
         appearance_sides: σ_α, in sides of a region (the square root of its pixels).
         appearance_colours: σ_β, in steps of 0 to 255.
-        smoothness_weight: w₂, 3 in the thesis.
+        smoothness_weight: w₂; 3 in the thesis, which is too much for superpixels.
         smoothness_sides: σ_γ, 3 in the thesis, in sides of a region.
         iterations: Of the mean field.
     """
 
-    appearance_weight: float = 0.3
+    appearance_weight: float = 1.0
     appearance_sides: float = 10.0
     appearance_colours: float = 8.0
-    smoothness_weight: float = 3.0
+    smoothness_weight: float = 1.0
     smoothness_sides: float = 3.0
     iterations: int = 5
 

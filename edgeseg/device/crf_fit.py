@@ -26,9 +26,10 @@ from edgeseg.errors import ConfigError, DataError
 from edgeseg.frames import Frame
 from edgeseg.progress import track
 
-APPEARANCE_WEIGHTS = (0.1, 0.3, 1.0, 3.0)
-APPEARANCE_SIDES = (2.0, 5.0, 10.0, 20.0)
-APPEARANCE_COLOURS = (4.0, 8.0, 16.0, 32.0)
+APPEARANCE_WEIGHTS = (0.3, 1.0, 3.0)
+APPEARANCE_SIDES = (3.0, 10.0)
+APPEARANCE_COLOURS = (8.0, 20.0)
+SMOOTHNESS_WEIGHTS = (1.0, 3.0)
 FOLDS = 5
 Values = NDArray[np.float64]
 
@@ -141,7 +142,8 @@ def fit(runner: Runner, dataset: Dataset, settings: CrfFitSettings) -> CrfFit:
 
 def grid() -> list[CrfWeights]:
     """What is tried."""
-    return [CrfWeights(*values) for values in product(APPEARANCE_WEIGHTS, APPEARANCE_SIDES, APPEARANCE_COLOURS)]
+    tried = product(APPEARANCE_WEIGHTS, APPEARANCE_SIDES, APPEARANCE_COLOURS, SMOOTHNESS_WEIGHTS)
+    return [CrfWeights(*values) for values in tried]
 
 
 def held_out(table: Values, folds: int = FOLDS) -> float:
@@ -173,9 +175,11 @@ def _labeled(runner: Runner, dataset: Dataset, index: int, settings: CrfFitSetti
     if label.shape != image.shape[:2]:
         raise DataError(f"{dataset.sample_ids[index]}: its label is {label.shape}, its image {image.shape[:2]}")
     frame = Frame(image, dataset.sample_ids[index], index, None, dataset.spec)
-    view = FrameView(frame, runner.infer(image), runner.info, settings.superpixel_px)
+    # What nobody labels, nobody chooses: left in, a car's hood speaks to the regions around it.
+    unlabeled = label == IGNORE_INDEX
+    view = FrameView(frame, runner.infer(image), runner.info, settings.superpixel_px, ignored=unlabeled)
     found = overlaps(view.superpixels, image, runner.info.preprocess)
-    counted = (label != IGNORE_INDEX) & (view.class_map != IGNORE_INDEX)
+    counted = ~unlabeled & (view.class_map != IGNORE_INDEX)
     wrong = counted & (label != view.class_map)
     return LabeledRegions(
         found,

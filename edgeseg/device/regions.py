@@ -33,7 +33,8 @@ class Outline:
 
 def areas(labels: NDArray[np.int32]) -> NDArray[np.int64]:
     """Pixels of each region, (R,) int64; ``labels`` (H, W) int32 holds 0 to R - 1, and -1 outside all regions."""
-    return np.bincount(labels.ravel() + 1)[1:]
+    regions, _, lengths = _runs(labels)
+    return _total(regions, lengths)
 
 
 def region_values(labels: NDArray[np.int32], values: NDArray[np.uint8], how: RegionScore) -> NDArray[np.float64]:
@@ -50,8 +51,21 @@ def region_values(labels: NDArray[np.int32], values: NDArray[np.uint8], how: Reg
     Returns:
         (R,) float64, in the map's unit (a sum: times pixels).
     """
-    sums = np.asarray(np.bincount(labels.ravel() + 1, weights=values.ravel())[1:], np.float64)
-    return sums / areas(labels) if how == "mean" else sums
+    regions, starts, lengths = _runs(labels)
+    sums = _total(regions, np.add.reduceat(values.ravel(), starts, dtype=np.int64)).astype(np.float64)
+    return sums / _total(regions, lengths) if how == "mean" else sums
+
+
+def _runs(labels: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:
+    """Region (-1 outside all), start and length of each run of one region in flat positions: far fewer than pixels."""
+    flat = labels.ravel()
+    starts = np.concatenate((np.zeros(1, np.intp), np.flatnonzero(flat[1:] != flat[:-1]) + 1))
+    return flat[starts], starts, np.diff(starts, append=flat.size)
+
+
+def _total(regions: NDArray[np.int32], amounts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sums of whole amounts by region, exact below 2⁵³; what is outside all regions is left out."""
+    return np.bincount(regions + 1, weights=amounts)[1:].astype(np.int64)
 
 
 def majority_class(

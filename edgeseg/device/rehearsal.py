@@ -13,6 +13,7 @@ from edgeseg.device import strategies
 from edgeseg.device.regions import choose
 from edgeseg.device.strategies import StrategyOptions
 from edgeseg.device.view import FrameView
+from edgeseg.dropout import maskable
 from edgeseg.frames import Frame
 
 
@@ -34,7 +35,8 @@ def rehearsal(strategy: str, runner: Runner, image: NDArray[np.uint8]) -> Callab
     frame = Frame(image, "rehearsal", 0, None, "benchmark")
 
     def score(outputs: Mapping[str, NDArray[Any]]) -> None:
-        verdict = made.score(FrameView(frame, outputs, runner.info, infer=runner.infer))
+        view = FrameView(frame, outputs, runner.info, infer=runner.infer, masked=maskable(runner))
+        verdict = made.score(view)
         choose(verdict.labels, verdict.region_values, options.region_share)
 
     return score

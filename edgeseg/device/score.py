@@ -34,6 +34,7 @@ from edgeseg.device.stopping import stop_on_signals
 from edgeseg.device.strategies import FrameScore, Strategy
 from edgeseg.device.timing import Timing
 from edgeseg.device.view import FrameView
+from edgeseg.dropout import maskable
 from edgeseg.errors import ConfigError, DataError, OutputError, SpoolFull
 from edgeseg.frames import Frame, FrameSource
 from edgeseg.images import read_label
@@ -205,7 +206,9 @@ class _Run:
             except DataError as error:
                 raise DataError(f"frame {frame.id} of {frame.source}: {error}") from None
         ignored = self._ignored(frame)
-        return FrameView(frame, outputs, runner.info, self.settings.superpixel_px, runner.infer, ignored)
+        return FrameView(
+            frame, outputs, runner.info, self.settings.superpixel_px, runner.infer, ignored, maskable(runner)
+        )
 
     def _ignored(self, frame: Frame) -> NDArray[np.bool_] | None:
         if self.mask is not None and self.mask.shape != frame.image.shape[:2]:

@@ -13,7 +13,7 @@ from edgeseg.device.agent.surroundings import Surroundings, parse_place
 from edgeseg.device.partition import RegionKind
 from edgeseg.device.policy.settings import PolicySettings
 from edgeseg.device.regions import RegionScore
-from edgeseg.device.strategies import CrfKind, StrategyOptions
+from edgeseg.device.strategies import CrfKind, DropoutScore, StrategyOptions
 from edgeseg.device.superpixels import SUPERPIXEL_PX
 from edgeseg.errors import ConfigError
 from edgeseg.records import LABEL_PATTERN
@@ -31,10 +31,10 @@ class ScoreSettings:
         regions: What a frame is cut into: ``pixels``, ``superpixel``, ``grid``, ``component``; None for the
             strategy's own way.
         superpixel_px: Pixels of one superpixel or grid cell.
-        edge_weight, committee, crf: See ``StrategyOptions``.
+        edge_weight, committee, crf, dropout_passes, dropout_score: See ``StrategyOptions``.
         ignore_mask: Image of the camera's size; where it is not 0, no label is wanted (the car's own hood).
         vehicle, drive: Names that go into the records.
-        seed: Of the random strategy.
+        seed: Of the random strategy, and of dropout.
         ranking: File for the list of all frames by score (JSON lines), None for none. The list is
             held in memory until the run ends.
         fit_ms: What network and scoring may take for a frame: the best strategy that keeps this, beginning with
@@ -54,6 +54,8 @@ class ScoreSettings:
     edge_weight: float = 1.5
     committee: tuple[Path, ...] = ()
     crf: CrfKind = "superpixel"
+    dropout_passes: int = 8
+    dropout_score: DropoutScore = "entropy"
     ignore_mask: Path | None = None
     vehicle: str = "unknown"
     drive: str = "unknown"

@@ -15,6 +15,7 @@ from edgeseg.classes import IGNORE_INDEX
 from edgeseg.deploy.fullsize import FullSize
 from edgeseg.device.partition import RegionKind, components, outside
 from edgeseg.device.superpixels import SUPERPIXEL_PX, grid, superpixels
+from edgeseg.dropout import Maskable
 from edgeseg.errors import ModelError
 from edgeseg.frames import Frame
 from edgeseg.modelinfo import ModelInfo
@@ -34,6 +35,7 @@ class FrameView:
         superpixel_px: Pixels of one region.
         infer: Runs the model once more, for strategies that look twice; None where it cannot.
         ignored: (H, W) bool, camera pixels that no label is wanted of, such as the car's own hood.
+        masked: What runs the model with channel masks; None where nothing does.
 
     Raises:
         ModelError: ``class_map`` or ``entropy`` has another size than the model says.
@@ -47,6 +49,7 @@ class FrameView:
         superpixel_px: int = SUPERPIXEL_PX,
         infer: Infer | None = None,
         ignored: NDArray[np.bool_] | None = None,
+        masked: Maskable | None = None,
     ) -> None:
         self.frame = frame
         self.outputs = outputs
@@ -54,6 +57,7 @@ class FrameView:
         self.superpixel_px = superpixel_px
         self.infer = infer
         self.ignored = ignored
+        self.masked = masked
         for name in ("class_map", "entropy"):
             if name in outputs and outputs[name].shape != info.preprocess.size:
                 raise ModelError(

@@ -7,14 +7,17 @@ touches it. Every operation here exports at opset 17 or below.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from edgeseg.dropout import MaskedLayer
 from edgeseg.errors import ConfigError
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.nets.cells import CellMean
+from edgeseg.nets.channel_masks import ChannelMasks
 from edgeseg.nets.deployable import last_doubling
 from edgeseg.nets.doubling import STEP
 from edgeseg.nets.features import CellFeatures
@@ -25,12 +28,14 @@ PROBS_CELL = 8
 ENTROPY_CELL = 32
 """Side in pixels of a cell of ``cell_entropy``."""
 BASE_OUTPUTS = ("class_map", "entropy", "cell_probs", "cell_entropy", "frame_entropy")
+MASKS = "dropout-masks"
 EMITTED: dict[str, tuple[str, ...]] = {
     "logits": ("logits",),
     "top2": ("top2_classes", "top2_probs"),
     "features": ("features",),
+    MASKS: (),
 }
-"""What each value of ``--emit`` adds to the outputs."""
+"""What each value of ``--emit`` adds to the outputs; channel masks are an input."""
 
 
 def output_names(emit: tuple[str, ...]) -> tuple[str, ...]:
@@ -100,6 +105,9 @@ class DeployedGraph(nn.Module):
     - with ``emit`` ``features``: ``features`` (N, K, ⌈h/8⌉, ⌈w/8⌉) float32: what the last classifying layer is given,
       mean of each 8-pixel cell.
 
+    With ``emit`` ``dropout-masks`` there is a second input, ``dropout_masks`` (N, K) float32: what each channel of each
+    layer that drops channels in training is multiplied by, 1 for the network as it is.
+
     Args:
         net: Gives logits (N, C, h, w) in eval mode.
         info: The model's class map, preprocessing (its size is h×w) and temperature.
@@ -107,7 +115,8 @@ class DeployedGraph(nn.Module):
         frame: The camera's (H, W) where it is fixed, None where it is read at run time.
 
     Raises:
-        ConfigError: ``emit`` names something unknown, or features of a network that does not say where they are.
+        ConfigError: ``emit`` names something unknown, features of a network that does not say where they are, or
+            masks of one that drops no channels.
     """
 
     def __init__(
@@ -122,11 +131,24 @@ class DeployedGraph(nn.Module):
         height, width = info.preprocess.size
         self.entropy_cells = CellMean(height, width, ENTROPY_CELL)
         self.features = CellFeatures(net, info.preprocess.size) if "features" in emit else None
+        self.masks = ChannelMasks(net) if MASKS in emit else None
+        if self.masks and not self.masks.layers:
+            raise ConfigError(
+                f"--emit {MASKS}: {info.network} drops no channels in training (enet and erfnet do, unless their "
+                f"option dropout is 0); leave {MASKS} out"
+            )
 
-    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
+    @property
+    def mask_layers(self) -> tuple[MaskedLayer, ...]:
+        """Layers whose channels the input ``dropout_masks`` masks; empty without it."""
+        return self.masks.layers if self.masks else ()
+
+    def forward(self, frame: Tensor, dropout_masks: Tensor | None = None) -> tuple[Tensor, ...]:
         """Computes the outputs in the order of ``output_names``."""
         size = self.preprocess.frame or (frame.shape[1], frame.shape[2])
-        return self.summarise(self.net(self.preprocess(frame)), self.info.preprocess.placement(*size))
+        with self.masks.applied(dropout_masks) if self.masks else nullcontext():
+            logits = self.net(self.preprocess(frame))
+        return self.summarise(logits, self.info.preprocess.placement(*size))
 
     def summarise(self, logits: Tensor, place: Placement) -> tuple[Tensor, ...]:
         """Turns logits (N, C, h, w) of a frame placed at ``place`` into the outputs."""
@@ -186,7 +208,7 @@ class DeployedGraph(nn.Module):
                 outputs += (logits,)
             elif self.features and name == "features":
                 outputs += (self.features.pooled(),)
-            else:
+            elif name == "top2":
                 best = F.softmax(logits / self.info.temperature, dim=1).topk(2, dim=1)
                 outputs += (best.indices.to(torch.uint8), best.values)
         return outputs

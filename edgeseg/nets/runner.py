@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edgeseg.nets.channel_masks import ChannelMasks
 from edgeseg.nets.checkpoint import Checkpoint, load_checkpoint
 from edgeseg.nets.denormals import flushed_denormals
-from edgeseg.nets.deployed import DeployedGraph
+from edgeseg.nets.deployed import MASKS, DeployedGraph
 from edgeseg.preprocess import as_batch
 from edgeseg.staged import Staged
 
@@ -49,9 +50,11 @@ class TorchRunner(Staged):
         self.digest = checkpoint.digest
         self.size = checkpoint.info.preprocess.size
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        extra = tuple(name for name in emit if name != "logits")
+        extra = tuple(name for name in emit if name not in ("logits", MASKS))
         self.graph = DeployedGraph(checkpoint.net, checkpoint.info, ("logits", *extra)).eval().to(self.device)
         self.output_names = self.graph.output_names
+        self._masks = ChannelMasks(self.graph.net)
+        self.mask_layers = self._masks.layers
 
     @torch.inference_mode()
     def prepare(self, frames: NDArray[np.uint8]) -> Tensor:
@@ -65,6 +68,11 @@ class TorchRunner(Staged):
         with flushed_denormals():
             outputs = self.graph.summarise(self.graph.net(prepared), place)
         return {name: tensor.cpu().numpy() for name, tensor in zip(self.output_names, outputs, strict=True)}
+
+    def infer_masked(self, frame: NDArray[np.uint8], masks: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """Runs one frame (H, W, 3) with channel masks (K,) on ``mask_layers``; arrays without the batch axis."""
+        with self._masks.applied(torch.from_numpy(masks[None]).to(self.device)):
+            return self.infer(frame)
 
     def _wait(self, tensor: Tensor) -> Tensor:
         if self.device.type == "cuda":

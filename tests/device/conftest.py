@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgeseg.classes import ClassMap, SegmentationClass
+from edgeseg.dropout import MaskedLayer
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.preprocess import Preprocess, ResizeMode
 from edgeseg.records import Record
@@ -37,6 +38,7 @@ class FakeRunner:
     """
 
     backend = "fake"
+    mask_layers = (MaskedLayer("only", 4, 0.5),)
     digest = "d" * 64
     output_names: tuple[str, ...] = (
         *("class_map", "entropy", "frame_entropy", "top2_probs"),
@@ -67,6 +69,11 @@ class FakeRunner:
             "logits": np.log(np.maximum(probs, np.float32(1e-6))).transpose(2, 0, 1),
             "frame_entropy": np.float32(entropy.mean() / 255 * math.log(4)),  # type: ignore[dict-item]
         }
+
+    def infer_masked(self, frame: NDArray[np.uint8], masks: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """As the model, a little more or less certain by the first channel."""
+        outputs = self.infer(frame)
+        return {**outputs, "logits": outputs["logits"] * (1 + masks[0])}
 
     def infer_batch(self, frames: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
         raise NotImplementedError

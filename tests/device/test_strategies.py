@@ -27,7 +27,8 @@ from edgeseg.frames import Frame
 @pytest.fixture
 def view(scene: Callable[[int], NDArray[np.uint8]], runner: Any) -> FrameView:
     image = scene(40)
-    return FrameView(Frame(image, "f1", 1, None, "drive"), runner.infer(image), runner.info, 300, runner.infer)
+    frame = Frame(image, "f1", 1, None, "drive")
+    return FrameView(frame, runner.infer(image), runner.info, 300, runner.infer, masked=runner)
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def masked(view: FrameView) -> FrameView:
     """The view with its lower third unwanted."""
     ignored = np.zeros(view.frame.image.shape[:2], bool)
     ignored[60:] = True
-    return FrameView(view.frame, view.outputs, view.info, 300, view.infer, ignored)
+    return FrameView(view.frame, view.outputs, view.info, 300, view.infer, ignored, view.masked)
 
 
 @pytest.fixture

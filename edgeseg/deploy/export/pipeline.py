@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+from torch import nn
 
 from edgeseg.deploy.export.compare import Tolerance, compare
 from edgeseg.deploy.export.trace import FULL_OUTPUT, trace, without_output
@@ -24,6 +25,7 @@ from edgeseg.deploy.precision import lower as lower_precision
 from edgeseg.deploy.runners.onnxruntime import OnnxRuntimeRunner
 from edgeseg.deploy.sample_frames import SYNTHETIC, dataset_frames, synthetic_frame
 from edgeseg.deploy.seal import set_metadata
+from edgeseg.dropout import MaskedLayer
 from edgeseg.errors import ConfigError, ModelError
 from edgeseg.files import write_atomic, writing
 from edgeseg.modelinfo import ModelInfo
@@ -44,7 +46,7 @@ class ExportSettings:
     Attributes:
         size: (h, w) of the network's input, None for the checkpoint's own.
         frame: The camera's (H, W), None for any (``stretch`` alone can do that).
-        emit: Outputs beside the design's: ``logits``, ``top2``, ``features``.
+        emit: Outputs beside the design's: ``logits``, ``top2``, ``features``; or ``dropout-masks``, an input.
         batch: Frames a call, None for any number.
         opset: ONNX operator set, 13 to 17.
         outputs: ``graph`` for the deployed graph, ``logits`` for the plain network with float input.
@@ -164,6 +166,8 @@ def _verified(
 ) -> tuple[onnx.ModelProto, ModelInfo, ExportRecord]:
     """Traces with the logits as an output, compares, and gives the model without them unless they are wanted."""
     names = output_names(settings.emit) if settings.outputs == "graph" else (FULL_OUTPUT,)
+    emit = settings.emit if FULL_OUTPUT in names else (*settings.emit, FULL_OUTPUT)
+    module, layers = _module(source, settings, emit)
     record = ExportRecord(
         source.digest,
         settings.outputs,
@@ -173,12 +177,9 @@ def _verified(
         settings.batch or "dynamic",
         settings.frame,
         feature_channels=feature_channels(source.net) if "features" in settings.emit else None,
+        mask_layers=layers,
     )
     full = record if FULL_OUTPUT in names else replace(record, output_names=(*names, FULL_OUTPUT))
-    emit = settings.emit if FULL_OUTPUT in names else (*settings.emit, FULL_OUTPUT)
-    module = deployable(source.net)
-    if settings.outputs == "graph":
-        module = DeployedGraph(module, source.info, emit, settings.frame)
     model = trace(module, source.info, full)
     _require_parsable(model, str(checkpoint_path))
     with TorchRunner(checkpoint_path, size=settings.size, device="cpu") as reference:
@@ -189,6 +190,17 @@ def _verified(
     with _opened(final, source.info, record, folder) as stripped:
         stripped.infer_batch(batches[0])
     return final, source.info, replace(record, parity=outcome.to_dict())
+
+
+def _module(
+    source: Checkpoint, settings: ExportSettings, emit: tuple[str, ...]
+) -> tuple[nn.Module, tuple[MaskedLayer, ...]]:
+    """What is traced, and the layers that its input of masks has."""
+    net = deployable(source.net)
+    if settings.outputs == "logits":
+        return net, ()
+    graph = DeployedGraph(net, source.info, emit, settings.frame)
+    return graph, graph.mask_layers
 
 
 def _lowered(

@@ -11,7 +11,7 @@ import onnx
 import torch
 from torch import nn
 
-from edgeseg.deploy.metadata import ExportRecord, Shape, Tensor, expected_input, expected_outputs
+from edgeseg.deploy.metadata import ExportRecord, Shape, Tensor, expected_inputs, expected_outputs
 from edgeseg.errors import ModelError
 from edgeseg.modelinfo import ModelInfo
 
@@ -28,18 +28,18 @@ def trace(module: nn.Module, info: ModelInfo, record: ExportRecord) -> onnx.Mode
     Raises:
         ModelError: Torch cannot export the module.
     """
-    source, outputs = expected_input(info, record), expected_outputs(info, record)
-    dynamic = {t.name: axes for t in (source, *outputs) if (axes := _named_axes(t.shape))}
-    example = _example(source.shape, source.type, info.preprocess.size)
+    inputs, outputs = expected_inputs(info, record), expected_outputs(info, record)
+    dynamic = {t.name: axes for t in (*inputs, *outputs) if (axes := _named_axes(t.shape))}
+    examples = tuple(_example(t.shape, t.type, info.preprocess.size) for t in inputs)
     traced = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of every Python number that it bakes in
         try:
             torch.onnx.export(
                 module.eval(),
-                (example,),
+                examples,
                 traced,  # type: ignore[arg-type]  # takes a buffer, though it is declared to take a path alone
-                input_names=[source.name],
+                input_names=[t.name for t in inputs],
                 output_names=[output.name for output in outputs],
                 dynamic_axes=dynamic,
                 opset_version=record.opset,

@@ -19,6 +19,7 @@ from edgeseg.deploy.precision.measure import CostMeter, calibration_frames
 from edgeseg.deploy.precision.search import Bounds, Loss, choose_layers
 from edgeseg.deploy.runners.onnxruntime import OnnxRuntimeRunner
 from edgeseg.deploy.runners.openvino import compile_model, lacking, read_model
+from edgeseg.dropout import all_kept
 from edgeseg.errors import ConfigError, UsageError, require
 from edgeseg.files import write_atomic
 from edgeseg.modelinfo import ModelInfo
@@ -175,14 +176,15 @@ class _Making:
         request = compile_model(model, self.settings.precision, None, self.graph).create_infer_request()
 
         def infer(frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
-            found = request.infer([self._fed(frame)])
+            found = request.infer(self._fed(frame))
             return {name: found[name][0] for name in self.record.output_names}
 
         return self.meter.loss_of(infer, count)
 
-    def _fed(self, frame: NDArray[np.uint8]) -> NDArray[Any]:
+    def _fed(self, frame: NDArray[np.uint8]) -> list[NDArray[Any]]:
         fed = self.meter.info.preprocess.apply(frame) if self.record.outputs == "logits" else frame
-        return np.repeat(fed[None], self.copies, axis=0)
+        frames = np.repeat(fed[None], self.copies, axis=0)
+        return [frames, all_kept(layers, self.copies)] if (layers := self.record.mask_layers) else [frames]
 
 
 def _with(record: ExportRecord, figures: dict[str, Any]) -> ExportRecord:

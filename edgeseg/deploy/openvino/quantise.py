@@ -23,10 +23,10 @@ class Quantiser:
 
     Args:
         model: The deployed graph as OpenVINO reads it.
-        inputs: What the model is fed, one array a call, from which NNCF takes its ranges.
+        inputs: What the model is fed, its inputs of one call each, from which NNCF takes its ranges.
     """
 
-    def __init__(self, model: Any, inputs: Sequence[NDArray[Any]]) -> None:
+    def __init__(self, model: Any, inputs: Sequence[list[NDArray[Any]]]) -> None:
         # NNCF reports its use to a third party unless it runs in a test.
         os.environ.setdefault("NNCF_CI", "1")
         self.nncf = require("nncf", "nncf")

@@ -66,13 +66,16 @@ class GraphProbe:
         options.log_severity_level = 4
         try:
             session = ort.InferenceSession(tapped.SerializeToString(), options, providers=["CPUExecutionProvider"])
-            arrays = session.run(None, {self.model.graph.input[0].name: self._fed(frame)})
+            arrays = session.run(None, self._fed(frame))
         except Exception as error:  # onnxruntime's exceptions share no base but this one
             raise ModelError(f"onnxruntime cannot read {', '.join(names)}: {str(error).splitlines()[0]}") from None
         return dict(zip(names, arrays, strict=True))
 
-    def _fed(self, frame: NDArray[np.uint8]) -> NDArray[Any]:
-        return self.info.preprocess.apply(frame)[None] if self.outputs == "logits" else frame[None]
+    def _fed(self, frame: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        source, *masks = self.model.graph.input
+        fed = self.info.preprocess.apply(frame) if self.outputs == "logits" else frame
+        kept = {each.name: np.ones((1, each.type.tensor_type.shape.dim[1].dim_value), np.float32) for each in masks}
+        return {source.name: fed[None], **kept}
 
     def network_input(self, frame: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """What the network gets (3, h, w) float32; None where the graph does not keep its preprocessing apart."""

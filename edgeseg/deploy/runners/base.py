@@ -11,8 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.deploy.metadata import ExportRecord
+from edgeseg.dropout import MASKS_INPUT, maskable
 from edgeseg.errors import DataError, ModelError
 from edgeseg.modelinfo import ModelInfo
+
+_EMITTED = {
+    "logits": "logits",
+    "top2_classes": "top2",
+    "top2_probs": "top2",
+    "features": "features",
+    MASKS_INPUT: "dropout-masks",
+}
+"""What a task may need → the value of ``--emit`` that adds it."""
 
 
 class Runner(Protocol):
@@ -92,22 +102,28 @@ def require_outputs(runner: Runner, names: tuple[str, ...], what: str) -> None:
 
     Args:
         runner: The model.
-        names: Outputs that the task reads.
+        names: Outputs that the task reads; ``dropout_masks`` where it sets that input.
         what: The task, for the message.
 
     Raises:
         ModelError: An output is missing; the message names the export option.
     """
-    missing = [name for name in names if name not in runner.output_names]
+    masks = (MASKS_INPUT,) if maskable(runner) else ()
+    missing = [name for name in names if name not in (*runner.output_names, *masks)]
+    if missing == [MASKS_INPUT] and runner.backend == "torch":
+        raise ModelError(
+            f"{what} needs a network that drops channels in training, as enet and erfnet do with a dropout above 0; "
+            f"{runner.info.network} drops none"
+        )
     if missing:
         raise ModelError(
-            f"{what} needs the model's {', '.join(missing)}, but it gives {', '.join(runner.output_names)} alone; "
+            f"{what} needs the model's {', '.join(missing)}, but it has {', '.join(runner.output_names)} alone; "
             f"export it {_cure(missing)}"
         )
 
 
 def _cure(missing: list[str]) -> str:
-    emitted = sorted({name.split("_")[0] for name in missing} & {"logits", "top2", "features"})
+    emitted = sorted({_EMITTED[name] for name in missing if name in _EMITTED})
     return f"with --emit {','.join(emitted)}" if emitted else "without --outputs logits"
 
 

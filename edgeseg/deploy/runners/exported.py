@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgeseg.deploy.metadata import ExportRecord
 from edgeseg.deploy.runners.base import require_frames
+from edgeseg.dropout import MaskedLayer, all_kept
 from edgeseg.errors import ConfigError
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.preprocess import as_batch
@@ -27,6 +28,26 @@ class ExportedRunner(Staged):
     info: ModelInfo
     export: ExportRecord
     _path: Path
+    _masks: NDArray[np.float32] | None = None
+
+    @property
+    def mask_layers(self) -> tuple[MaskedLayer, ...]:
+        """Layers that the model's input of channel masks masks; empty where it has none."""
+        return self.export.mask_layers
+
+    def infer_masked(self, frame: NDArray[np.uint8], masks: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """Runs one frame (H, W, 3) with channel masks (K,) on ``mask_layers``; arrays without the batch axis."""
+        self._masks = masks[None]
+        try:
+            return self.infer(frame)
+        finally:
+            self._masks = None
+
+    def fed(self, prepared: NDArray[Any]) -> list[NDArray[Any]]:
+        """What the graph's inputs get: prepared frames (N, ...), and masks, all kept but in ``infer_masked``."""
+        if not self.mask_layers:
+            return [prepared]
+        return [prepared, all_kept(self.mask_layers, len(prepared)) if self._masks is None else self._masks]
 
     def fixed_size(self, expected: tuple[int, int] | None, made: str = "exported") -> tuple[int, int]:
         """(height, width) that the model was made for.

@@ -67,11 +67,11 @@ class OnnxRuntimeRunner(ExportedRunner):
         self.digest = hashlib.sha256(content).hexdigest()
         self.output_names = tuple(tensor.name for tensor in outputs)
         self.as_written = as_written
-        self._input_name = inputs[0].name
+        self._input_names = tuple(tensor.name for tensor in inputs)
 
     def analyse(self, prepared: NDArray[Any], frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
         """Runs the graph; the frame's size is in its input."""
-        arrays = self._session.run(None, {self._input_name: prepared})
+        arrays = self._session.run(None, dict(zip(self._input_names, self.fed(prepared), strict=True)))
         return dict(zip(self.output_names, arrays, strict=True))
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ class OpenVinoRunner(ExportedRunner):
 
     def analyse(self, prepared: NDArray[Any], frame_size: tuple[int, int]) -> dict[str, NDArray[Any]]:
         """Runs the graph; the frame's size is in its input."""
-        found = self._request.infer([prepared], share_inputs=True)
+        found = self._request.infer(self.fed(prepared), share_inputs=True)
         return {name: found[name] for name in self.output_names}
 
     def preprocess_share(self, frames: NDArray[np.uint8], calls: int) -> float | None:
@@ -74,7 +74,7 @@ class OpenVinoRunner(ExportedRunner):
         request = compiled.create_infer_request()
         own = total = 0.0
         for _ in range(calls):
-            request.infer([self.prepare(frames)], share_inputs=True)
+            request.infer(self.fed(self.prepare(frames)), share_inputs=True)
             for node in request.profiling_info:
                 seconds = node.real_time.total_seconds()
                 total += seconds

@@ -8,14 +8,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edgeseg.deploy.metadata import EXPORT_KEY, ExportRecord
 from edgeseg.deploy.runners.base import missing_model
+from edgeseg.deploy.seal import sealed_metadata
 from edgeseg.deploy.tensorrt import api
 from edgeseg.deploy.tensorrt.build import Plan, build_plan
 from edgeseg.deploy.tensorrt.driver import Gpu, probe_driver, require_gpu
 from edgeseg.deploy.tensorrt.engine_file import EngineFile, EngineRecord
 from edgeseg.deploy.tensorrt.settings import BuildSettings
-from edgeseg.errors import require
+from edgeseg.errors import UsageError, require
 from edgeseg.files import digest_file, write_atomic
+from edgeseg.modelinfo import METADATA_KEY, ModelInfo
 
 TIMING_CACHE = "tensorrt.timing"
 """File in the engine's folder that keeps kernel timings unless another is named."""
@@ -75,6 +78,7 @@ def export_engine(
 
     Raises:
         MissingDependencyError: There is no GPU with a driver, or TensorRT is not installed.
+        UsageError: The graph has channel masks as an input.
         ModelError: The graph is not one of this package's, or TensorRT refuses it. Nothing is written.
         ConfigError: A setting that this TensorRT or this graph does not allow.
         OutputError: ``out_dir`` cannot be written.
@@ -82,6 +86,7 @@ def export_engine(
     if not onnx_path.is_file():
         raise missing_model(onnx_path)
     trt, gpu = target or require_target()
+    _require_frame_alone(onnx_path)
     settings = settings or BuildSettings()
     if settings.timing_cache is None:
         settings = replace(settings, timing_cache=out_dir / TIMING_CACHE)
@@ -89,6 +94,16 @@ def export_engine(
     plan = build_plan(trt, onnx_path, settings)
     record = _record(plan, settings, onnx_path, str(trt.__version__), gpu, time.perf_counter() - started)
     return _write(plan, record, out_dir / f"{onnx_path.stem}.engine")
+
+
+def _require_frame_alone(onnx_path: Path) -> None:
+    where = str(onnx_path)
+    info = ModelInfo.from_json(sealed_metadata(onnx_path.read_bytes(), where).get(METADATA_KEY), where)
+    if ExportRecord.from_dict(info.extra.get(EXPORT_KEY), where).mask_layers:
+        raise UsageError(
+            f"{where}: has dropout_masks as an input, and an engine takes frames alone; export it without --emit "
+            "dropout-masks, or run it by onnxruntime or OpenVINO"
+        )
 
 
 def _record(

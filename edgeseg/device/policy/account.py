@@ -10,11 +10,13 @@ from edgeseg.device.policy.budgets import Budget
 STEPS = 64
 """A period is counted in so many steps; the oldest counts whole until all of it is past."""
 CATCH_UP = 0.01
-"""What was left unspent, or spent ahead, is made up for within this share of the budget, but never within less than
-``CATCH_UP_COSTS`` typical costs."""
+"""What was left unspent, or spent beyond the lead, is made up for within this share of the budget, but never within
+less than ``CATCH_UP_COSTS`` typical costs."""
 CATCH_UP_COSTS = 3.0
 RESERVE, RESERVE_COSTS = 0.05, 4.0
 """What can be taken back may be spent ahead by this share of the budget, or by so many costs."""
+LEAD_COSTS = 4.0
+"""What cannot be taken back is spent ahead by so many typical costs, on average."""
 STRONGEST = 3.0
 """The pace leaves the even one by no more than this factor."""
 
@@ -92,15 +94,20 @@ class Account:
                 return
 
     def target_per_s(self) -> float:
-        """What to spend a second: the even pace, corrected for what was spent ahead of it or left."""
+        """What to spend a second where choices are final: a pace that tends to ``LEAD_COSTS`` ahead of the even one.
+
+        Nobody knows when a drive ends. What is left then is lost, and costs far more than the little that the first,
+        less well chosen frames are worth less than later ones.
+        """
         scale = max(self.budget.amount * CATCH_UP, CATCH_UP_COSTS * self._typical)
-        factor = 1 - self._ahead / scale
+        factor = 1 - (self._ahead - LEAD_COSTS * self._typical) / scale
         return self._pace * min(STRONGEST, max(1 / STRONGEST, factor))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain form for JSON; times count back from now."""
         now = self._now or 0.0
-        return {"spent": [[now - began, amount] for began, amount in self._spent], "ahead": self._ahead}
+        spent = [[now - began, amount] for began, amount in self._spent]
+        return {"spent": spent, "ahead": self._ahead, "typical": self._typical}
 
     def restore(self, plain: dict[str, Any], time_s: float, away_s: float) -> None:
         """Takes what ``to_dict`` gave.
@@ -114,4 +121,5 @@ class Account:
         self._spent = deque((time_s - away_s - float(ago), float(amount)) for ago, amount in plain["spent"])
         self._sum = sum(amount for _, amount in self._spent)
         self._ahead = max(-self.budget.amount, min(self.budget.amount, float(plain["ahead"])))
+        self._typical = float(plain.get("typical", 0.0))
         self.advance(time_s)

@@ -51,7 +51,7 @@ class StreamKeeper:
         OutputError: The spool cannot be written.
     """
 
-    policy, version = POLICY_NAME, POLICY_VERSION
+    policy = POLICY_NAME
 
     def __init__(self, settings: PolicySettings, spool: Spool, stream: str, seed: int = 0) -> None:
         self._settings = settings
@@ -69,6 +69,11 @@ class StreamKeeper:
         self._new: set[str] = set()
         self.refused = 0
         self.items: dict[str, str] = {}
+
+    @property
+    def version(self) -> str:
+        """That of the code, and of the settings in force."""
+        return f"{POLICY_VERSION}-{self._settings.digest}"
 
     @property
     def kept(self) -> int:

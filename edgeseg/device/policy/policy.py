@@ -17,7 +17,7 @@ from edgeseg.device.policy.rarity import Rarity
 from edgeseg.device.policy.sample import StreamSample
 from edgeseg.device.policy.settings import PolicySettings
 
-POLICY_NAME, POLICY_VERSION = "top-share", "1"
+POLICY_NAME, POLICY_VERSION = "top-share", "2"
 REPRICE_EVERY = 16
 """Prices are computed anew after so many candidates, and after every one of the first as many."""
 Reason = Literal["kept", "triggered", "below the price", "budget spent", "duplicate", "too close", "displaced"]

@@ -13,6 +13,7 @@ from edgeseg.device.regions import choose
 from edgeseg.device.strategies import StrategyOptions
 from edgeseg.device.superpixels import SUPERPIXEL_PX
 from edgeseg.device.view import FrameView
+from edgeseg.dropout import maskable
 from edgeseg.frames import FrameSource
 from edgeseg.progress import track
 
@@ -48,7 +49,8 @@ def record_drive(
     with strategies.opened(strategy, told) as made:
         strategies.require_readable(runner, made, strategy)
         for number, frame in enumerate(track(source, "scoring frames", source.length)):
-            view = FrameView(frame, runner.infer(frame.image), runner.info, superpixel_px, runner.infer)
+            outputs = runner.infer(frame.image)
+            view = FrameView(frame, outputs, runner.info, superpixel_px, runner.infer, masked=maskable(runner))
             verdict = made.score(view)
             chosen = choose(verdict.labels, verdict.region_values, told.region_share)
             if number % MEASURED_EVERY == 0:

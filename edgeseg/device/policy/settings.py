@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from edgeseg.config import STRICT
 from edgeseg.device.policy.budgets import Budget, Budgets
 from edgeseg.device.policy.candidate import FORMS, Form
 from edgeseg.errors import ConfigError
+from edgeseg.files import digest_text
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,11 @@ class PolicySettings:
     def chooses(self) -> bool:
         """Whether there is anything to choose by: a budget, or a trigger."""
         return bool(self.budgets().named() or self.triggers)
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that change with any of these settings, wherever they were written."""
+        return digest_text(json.dumps(asdict(self), sort_keys=True))[:12]
 
     def form_worth(self, form: Form) -> float:
         """Worth of a form as a share of the full frame's."""

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import cast
 
 from edgeseg.deploy.runners.base import Runner, require_outputs
-from edgeseg.device.strategies.base import CrfKind, FrameScore, Strategy, StrategyOptions
+from edgeseg.device.strategies.base import CrfKind, DropoutScore, FrameScore, Strategy, StrategyOptions
 from edgeseg.errors import ConfigError
 
 STRATEGIES = {
@@ -21,12 +21,14 @@ STRATEGIES = {
     "margin": "edgeseg.device.strategies.margin:Margin",
     "least-confidence": "edgeseg.device.strategies.least_confidence:LeastConfidence",
     "flip-consistency": "edgeseg.device.strategies.flip_consistency:FlipConsistency",
+    "mc-dropout": "edgeseg.device.strategies.mc_dropout:McDropout",
     "committee": "edgeseg.device.strategies.committee:Committee",
 }
 
 __all__ = [
     "STRATEGIES",
     "CrfKind",
+    "DropoutScore",
     "FrameScore",
     "Strategy",
     "StrategyOptions",

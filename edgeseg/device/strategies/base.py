@@ -15,6 +15,7 @@ from edgeseg.device.view import FrameView
 from edgeseg.errors import ConfigError
 
 CrfKind = Literal["superpixel", "pixel"]
+DropoutScore = Literal["entropy", "mutual-information"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class StrategyOptions:
         edge_weight: Factor w_e ≥ 1 of the entropy on edges of the image.
         committee: Further models that vote beside the one that drives the run.
         crf: Whether the CRF joins superpixels, or pixels (pydensecrf; needs the model's logits, takes seconds).
+        dropout_passes: Passes of Monte-Carlo dropout.
+        dropout_score: Whether they count by the entropy of their mean, or by their mutual information.
     """
 
     region_score: RegionScore = "sum"
@@ -38,16 +41,21 @@ class StrategyOptions:
     edge_weight: float = 1.5
     committee: tuple[Path, ...] = ()
     crf: CrfKind = "superpixel"
+    dropout_passes: int = 8
+    dropout_score: DropoutScore = "entropy"
 
     def __post_init__(self) -> None:
         if not 0 < self.region_share <= 1:
             raise ConfigError(f"region_share must be above 0 and at most 1, got {self.region_share}")
         if not self.edge_weight >= 1:
             raise ConfigError(f"edge_weight must be 1 or more, got {self.edge_weight}")
+        if self.dropout_passes < 2:
+            raise ConfigError(f"dropout_passes must be 2 or more, got {self.dropout_passes}")
         for option, given, known in (
             ("region_score", self.region_score, ("sum", "mean")),
             ("regions", self.regions, (None, *REGION_KINDS)),
             ("crf", self.crf, ("superpixel", "pixel")),
+            ("dropout_score", self.dropout_score, ("entropy", "mutual-information")),
         ):
             if given not in known:
                 raise ConfigError(f"{option} must be {' or '.join(str(k) for k in known if k)}, got {given!r}")
@@ -77,7 +85,7 @@ class Strategy(Protocol):
 
     Attributes:
         name: What ``--strategy`` calls it.
-        needs: Names of the model's outputs that it reads.
+        needs: Names of the model's outputs that it reads; ``dropout_masks`` for that input.
     """
 
     name: str

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.deploy.prototypes import class_prototypes
+from edgeseg.device.regions import areas as region_areas
 from edgeseg.device.strategies.base import FrameScore, StrategyOptions
 from edgeseg.device.strategies.superpixel_crf import SuperpixelCrf
 from edgeseg.device.view import FrameView
@@ -33,7 +34,7 @@ class ClassSpecific(SuperpixelCrf):
     def score(self, view: FrameView) -> FrameScore:
         """Scores the frame and the regions within the classes' shares, in nats."""
         joined = self.joined(view)
-        areas = np.bincount(joined.labels.ravel() + 1)[1:]
+        areas = region_areas(joined.labels)
         value = float(joined.entropy @ areas) / joined.labels.size
         features = view.outputs["features"]
         pooled = joined.overlaps.mean(features.reshape(len(features), -1).T)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgeseg.device.crf import CrfWeights, entropy, fitted_weights, mean_field, pairwise, softmax
 from edgeseg.device.pixel_crf import pixel_entropy, placed
 from edgeseg.device.pooling import Overlaps, overlaps
+from edgeseg.device.regions import areas as region_areas
 from edgeseg.device.regions import region_values
 from edgeseg.device.strategies.base import FrameScore, StrategyOptions
 from edgeseg.device.view import FrameView
@@ -58,7 +59,7 @@ class SuperpixelCrf:
     def score(self, view: FrameView) -> FrameScore:
         """Scores the frame and its regions, in nats."""
         joined = self.joined(view)
-        areas = np.bincount(joined.labels.ravel() + 1)[1:]
+        areas = region_areas(joined.labels)
         value = float(joined.entropy @ areas) / joined.labels.size
         return self._scored(joined.labels, joined.entropy, areas, value)
 

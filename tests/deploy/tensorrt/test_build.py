@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.deploy.export import export
-from edgeseg.deploy.metadata import expected_input, expected_outputs
+from edgeseg.deploy.metadata import expected_inputs, expected_outputs
 from edgeseg.deploy.runners.onnxruntime import OnnxRuntimeRunner
 from edgeseg.deploy.tensorrt import BuildSettings, EngineFile, ShapeRange, export_engine
 from edgeseg.deploy.tensorrt.build import build_plan
@@ -34,7 +34,7 @@ def listed(tensorrt_lists, make_listed, fixed, monkeypatch):
     def make(version, precision="fp32", cores=0, graph=fixed):
         with OnnxRuntimeRunner(graph) as runner:
             info, record = runner.info, runner.export
-        tensors = ([expected_input(info, record)], list(expected_outputs(info, record)))
+        tensors = (list(expected_inputs(info, record)), list(expected_outputs(info, record)))
         object.__setattr__(record, "precision", precision)
         monkeypatch.setattr("edgeseg.deploy.tensorrt.build.read_metadata", lambda *found: (info, record))
         return make_listed(tensorrt_lists / f"{version}.json", tensors, cores)

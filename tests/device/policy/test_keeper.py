@@ -180,6 +180,16 @@ def test_second_run_knows_what_the_first_spent_and_kept(long_drive: Path, tmp_pa
     assert report.kept <= 6 - first + report.known
 
 
+def test_record_tells_by_which_settings_it_was_kept(long_drive: Path, tmp_path: Path, runner: Any) -> None:
+    versions = []
+    for name, budget in (("a", "720/h"), ("b", "720/h"), ("c", "360/h")):
+        _score(long_drive, tmp_path / name, runner, frames=budget)
+        records = [item.record for item in SpoolReader(tmp_path / name).list()]
+        assert len({record.policy_version for record in records}) == 1
+        versions.append(records[0].policy_version)
+    assert versions[0] == versions[1] != versions[2]
+
+
 def test_damaged_state_is_told_and_left_out(tmp_path: Path, runner: Any, long_drive: Path, capsys: Any) -> None:
     _score(long_drive, tmp_path / "spool", runner, frames="720/h")
     (tmp_path / "spool" / "policy" / "0.json").write_text("{")

@@ -129,6 +129,22 @@ def test_account_catches_up_and_slows_down() -> None:
     assert account.target_per_s() < 2
 
 
+def test_account_tends_to_a_lead_and_remembers_what_is_typical() -> None:
+    account = Account(Budget(360, 3600.0), 1.0)
+    account.advance(0.0)
+    account.spend(1.0)
+    even = 0.1
+    assert account.target_per_s() > even, "one frame ahead is less than the lead"
+    for _ in range(3):
+        account.spend(1.0)
+    assert account.target_per_s() == pytest.approx(even), "four are the lead"
+    account.spend(1.0)
+    assert account.target_per_s() < even
+    again = Account(Budget(360, 3600.0), 1.0)
+    again.restore(account.to_dict(), 0.0, 0.0)
+    assert again.target_per_s() == pytest.approx(account.target_per_s())
+
+
 def test_hashes_are_compared_bit_by_bit() -> None:
     chance = np.random.default_rng(0)
     known = [int(h) for h in chance.integers(0, 2**63, 50)]

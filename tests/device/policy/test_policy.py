@@ -54,6 +54,13 @@ def test_final_choice_keeps_the_budgets_share_of_the_highest(make_drive: MakeDri
     assert scores[kept].mean() > 0.9, "the highest twentieth has a mean of 0.975"
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_final_choice_leaves_nothing_of_a_short_drives_share(make_drive: MakeDrive, seed: int) -> None:
+    scores = np.random.default_rng(seed).random(100)
+    kept = _kept(_plain(frames="360/h", recall=False), make_drive(scores))
+    assert 10 <= len(kept) <= 10 + 7, "the even pace's ten, and the lead with what it varies by"
+
+
 def test_threshold_follows_the_stream(make_drive: MakeDrive) -> None:
     chance = np.random.default_rng(0)
     scores = np.concatenate((chance.random(900), 10 + chance.random(900), chance.random(1800)))
