@@ -24,6 +24,7 @@ class Order(str, Enum):
     """Order of a list."""
 
     newest = "newest"
+    value = "value"
     score = "score"
     chosen = "chosen"
 
