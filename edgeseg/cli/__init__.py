@@ -83,6 +83,8 @@ _EXTRA_OF = {
     "sqlalchemy": "queue",
     "alembic": "queue",
     "psycopg": "queue",
+    "starlette": "queue",
+    "uvicorn": "queue",
 }
 
 
