@@ -28,6 +28,15 @@ def queue(filled: Callable[[int], Database]) -> Database:
     return filled(3)
 
 
+@pytest.fixture
+def small(uploads: Uploads, sqlite: Database) -> Database:
+    """For what does not depend on the kind of database."""
+    for number in range(3):
+        uploads.add(number)
+    ingest(str(uploads.folder), sqlite)
+    return sqlite
+
+
 def now(database: Database) -> tuple[str, int]:
     with database.read() as connection:
         return tuple(connection.execute(select(Item.state, Item.priority).where(Item.item_id == ONE)).one())
@@ -55,11 +64,11 @@ def test_at_most_ten_regions_are_asked_for(uploads: Uploads, sqlite: Database) -
 
 
 @pytest.mark.parametrize("action", ["accept", "reject"])
-def test_undo_gives_a_flagged_item_back(queue: Database, action: str) -> None:
-    change = decide(queue, ONE, action, "flagged", "anna")
-    undo(queue, change, "anna")
-    assert now(queue) == ("flagged", 0)
-    assert history(queue, ONE)[-1]["note"] == "undo"
+def test_undo_gives_a_flagged_item_back(small: Database, action: str) -> None:
+    change = decide(small, ONE, action, "flagged", "anna")
+    undo(small, change, "anna")
+    assert now(small) == ("flagged", 0)
+    assert history(small, ONE)[-1]["note"] == "undo"
 
 
 def test_undo_of_a_selected_item_asks_for_the_same_regions_again(queue: Database) -> None:
@@ -72,11 +81,11 @@ def test_undo_of_a_selected_item_asks_for_the_same_regions_again(queue: Database
     ]
 
 
-def test_a_selected_item_can_be_given_back(queue: Database) -> None:
-    decide(queue, ONE, "accept", "flagged", "anna")
-    assert decide(queue, ONE, "return", "selected", "ben").after == "flagged"
-    decide(queue, ONE, "accept", "flagged", "ben")
-    (item,) = list_items(ListSettings(state="selected"), queue)
+def test_a_selected_item_can_be_given_back(small: Database) -> None:
+    decide(small, ONE, "accept", "flagged", "anna")
+    assert decide(small, ONE, "return", "selected", "ben").after == "flagged"
+    decide(small, ONE, "accept", "flagged", "ben")
+    (item,) = list_items(ListSettings(state="selected"), small)
     assert item["reason"] == {"accepted_by": "ben"}
 
 
@@ -89,12 +98,12 @@ def test_whoever_saw_another_state_changes_nothing(queue: Database) -> None:
         assert connection.scalar(select(Choice.item)) is None
 
 
-def test_undo_does_not_undo_what_someone_else_did_since(queue: Database) -> None:
-    change = decide(queue, ONE, "accept", "flagged", "anna")
-    decide(queue, ONE, "reject", "selected", "ben")
+def test_undo_does_not_undo_what_someone_else_did_since(small: Database) -> None:
+    change = decide(small, ONE, "accept", "flagged", "anna")
+    decide(small, ONE, "reject", "selected", "ben")
     with pytest.raises(ConflictError, match="its state is rejected by now, by ben"):
-        undo(queue, change, "anna")
-    assert now(queue) == ("rejected", 0)
+        undo(small, change, "anna")
+    assert now(small) == ("rejected", 0)
 
 
 def test_of_many_at_once_exactly_one_decides(queue: Database) -> None:
@@ -131,23 +140,23 @@ def test_priority_seen_by_two_is_changed_by_one(queue: Database) -> None:
     assert now(queue) == ("flagged", 1)
 
 
-def test_a_change_of_priority_is_no_throughput(queue: Database) -> None:
-    prioritize(queue, ONE, 1, 0, "anna")
-    assert queue_stats(queue).moved_per_day == {}
+def test_a_change_of_priority_is_no_throughput(small: Database) -> None:
+    prioritize(small, ONE, 1, 0, "anna")
+    assert queue_stats(small).moved_per_day == {}
 
 
-def test_priority_out_of_bounds(queue: Database) -> None:
+def test_priority_out_of_bounds(small: Database) -> None:
     with pytest.raises(QueueError, match="priority 10 is out of bounds; it goes from -9 to 9"):
-        prioritize(queue, ONE, 10, 9, "anna")
+        prioritize(small, ONE, 10, 9, "anna")
 
 
-def test_items_in_a_labelers_hands_are_left_alone(queue: Database) -> None:
-    with queue.write() as connection:
+def test_items_in_a_labelers_hands_are_left_alone(small: Database) -> None:
+    with small.write() as connection:
         connection.execute(update(Item).where(Item.item_id == ONE).values(state="exported"))
     with pytest.raises(QueueError, match="is exported; reject is for items that are flagged or selected"):
-        decide(queue, ONE, "reject", "exported", "anna")
+        decide(small, ONE, "reject", "exported", "anna")
 
 
-def test_an_item_that_is_not_there(queue: Database) -> None:
+def test_an_item_that_is_not_there(small: Database) -> None:
     with pytest.raises(QueueError, match="is not in the queue"):
-        decide(queue, item_id(77), "accept", "flagged", "anna")
+        decide(small, item_id(77), "accept", "flagged", "anna")
