@@ -95,6 +95,8 @@ def read_task(bucket: Bucket, vehicle: str, item_id: str, asked: tuple[int, ...]
         raise DataError(
             f"{record_key(vehicle, item_id)}: has {len(record.regions)} regions, asked for are {list(asked)}"
         )
+    if record.form == "map":
+        raise DataError(f"item {item_id}: the vehicle kept its maps without the image, so nobody can label it")
     files = {blob.kind: read_blob(bucket, record, blob) for blob in record.blobs}
     decode(files["image"], record, "image")
     maps = {kind: decode(files[kind], record, kind) for kind in ("classes", "entropy") if kind in files}
