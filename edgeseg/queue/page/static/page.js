@@ -36,6 +36,14 @@ function step(by) {
   return follow(by > 0 ? "way-after" : "way-before");
 }
 
+/** Opens the row that an address's #i-... gave the focus to; its link takes Enter itself. */
+function open() {
+  const row = document.activeElement;
+  if (!row || !row.matches("li.item")) return false;
+  row.querySelector("a.name").click();
+  return true;
+}
+
 function follow(id) {
   const link = byId(id);
   if (link) link.click();
@@ -72,7 +80,7 @@ function act(key) {
   if (key in DECISIONS) return decide(DECISIONS[key]);
   if (LAYERS[Number(key) - 1]) return toggle(LAYERS[Number(key) - 1]);
   const actions = {
-    j: () => step(1), k: () => step(-1), z: undo, u: () => follow("way-up"), "?": help,
+    j: () => step(1), k: () => step(-1), Enter: open, z: undo, u: () => follow("way-up"), "?": help,
     "]": () => follow("page-after"), "[": () => follow("page-before"),
   };
   return key in actions && actions[key]();
@@ -131,5 +139,3 @@ if (helpButton) {
   helpButton.hidden = false;
   helpButton.addEventListener("click", help);
 }
-const target = location.hash.startsWith("#i-") && byId(location.hash.slice(1));
-if (target) focusRow(target);
