@@ -11,6 +11,7 @@
     │   └── SpoolFull       an item that finds no room, since all that is there is worth as much
     ├── StoreError          an object store that cannot be reached, or refuses
     ├── QueueError          a labeling queue that is broken, or an item that is not where it was left
+    │   └── ConflictError   an item that someone else changed meanwhile
     ├── TrainingError       a training that cannot go on
     ├── OutputError         something that cannot be written
     ├── AlreadyTold         another process of the same run failed first, and told why
@@ -74,6 +75,10 @@ class StoreError(EdgesegError):
 
 class QueueError(EdgesegError):
     """A labeling queue is broken, or one of its items is not where it was left."""
+
+
+class ConflictError(QueueError):
+    """Someone else changed an item between the look at it and the decision on it; nothing was changed."""
 
 
 class TrainingError(EdgesegError):

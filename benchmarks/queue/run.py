@@ -146,7 +146,7 @@ def main() -> None:
     given = parser.parse_args()
     give_up = time.monotonic() + given.seconds
     given.work.mkdir(parents=True, exist_ok=True)
-    with _url(given.work, given.database) as url, Database(url) as database:
+    with opened_url(given.work, given.database) as url, Database(url) as database:
         there = fill(database, given.records, give_up)
         if there < given.records:
             say(f"{there} of {given.records} records are there; call again to go on")
@@ -163,7 +163,8 @@ def main() -> None:
 
 
 @contextmanager
-def _url(work: Path, kind: str) -> Iterator[str]:
+def opened_url(work: Path, kind: str) -> Iterator[str]:
+    """Address of a database in a folder; PostgreSQL runs as long as it is needed."""
     if kind == "sqlite":
         yield str(work / "queue.db")
         return

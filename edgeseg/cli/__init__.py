@@ -100,6 +100,8 @@ _EXTRA_OF = {
     "sqlalchemy": "queue",
     "alembic": "queue",
     "psycopg": "queue",
+    "starlette": "queue",
+    "uvicorn": "queue",
 }
 
 

@@ -17,6 +17,9 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on where an interrupt
 Config = Annotated[Path | None, typer.Option("--config", help="YAML file of settings; options given here win over it.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="One setting as name=value; repeatable.")]
 
+Db = Annotated[str, typer.Option("--db", metavar="URL", help="SQLite file, or postgresql://USER@HOST/NAME.")]
+DEFAULT_DB = "edgeseg-queue.db"
+
 
 def parse_size(text: str | None, option: str) -> tuple[int, int] | None:
     """Reads ``HxW`` such as ``512x1024`` as (height, width).

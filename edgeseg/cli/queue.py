@@ -9,21 +9,19 @@ from typing import Annotated
 
 import typer
 
-from edgeseg.cli.common import Config, Json, Overrides, print_json, print_table
+from edgeseg.cli import queue_page
+from edgeseg.cli.common import DEFAULT_DB, Config, Db, Json, Overrides, print_json, print_table
 
 app = typer.Typer(help="Take uploads in, choose what to label, take labels back.", no_args_is_help=True)
-Db = Annotated[
-    str,
-    typer.Option("--db", metavar="URL", help="SQLite file, or postgresql://USER@HOST/NAME."),
-]
+queue_page.register(app)
 Classes = Annotated[Path, typer.Option("--classes", metavar="FILE", help="classes.yaml: names of the train ids.")]
-DEFAULT_DB = "edgeseg-queue.db"
 
 
 class Order(str, Enum):
     """Order of a list."""
 
     newest = "newest"
+    value = "value"
     score = "score"
     chosen = "chosen"
 

@@ -100,11 +100,10 @@ class _Step:
                 records[key] = check_record(content, key)
             except DataError as error:
                 failed[key] = str(error)
-        images = [next(blob for blob in record.blobs if blob.kind == "image") for record in records.values()]
-        headers = self.reader.read([image.key for image in images], HEADER_BYTES)
-        for (key, record), header in zip(list(records.items()), headers, strict=True):
+        images = {key: blob.key for key, record in records.items() for blob in record.blobs if blob.kind == "image"}
+        for key, header in zip(images, self.reader.read(list(images.values()), HEADER_BYTES), strict=True):
             try:
-                check_header(record, "image", header)
+                check_header(records[key], "image", header)
             except DataError as error:
                 failed[key] = str(error)
                 del records[key]

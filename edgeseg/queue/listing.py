@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 
 from edgeseg.errors import ConfigError
 from edgeseg.queue.classes import class_names
 from edgeseg.queue.database import Database
+from edgeseg.queue.sql import Unsought
 from edgeseg.queue.tables import STATES, Choice, ClassName, Item, Quarantined
 
 MOST = 10_000
@@ -25,7 +26,8 @@ class ListSettings:
         class_name: Only those whose most uncertain region is of this class.
         batch: Only those of this selection.
         min_score: Only those with at least this score.
-        order: ``newest`` first, ``score`` highest first, or ``chosen``, in the order of their selection.
+        order: ``newest`` first, ``value`` (highest priority, then score, first), ``score`` highest first, or
+            ``chosen``, in the order of their selection.
         limit, offset: Which page.
     """
 
@@ -34,7 +36,7 @@ class ListSettings:
     class_name: str | None = None
     batch: str | None = None
     min_score: float | None = None
-    order: Literal["newest", "score", "chosen"] = "newest"
+    order: Literal["newest", "value", "score", "chosen"] = "newest"
     limit: int = 50
     offset: int = 0
 
@@ -57,8 +59,8 @@ def list_items(settings: ListSettings, database: Database) -> list[dict[str, Any
     """
     with database.read() as connection:
         names = class_names(connection)
-        rows = connection.execute(_query(settings)).all()
-    return [_plain(row, names) for row in rows]
+        rows = connection.execute(listed(settings).order_by(*_order(settings)).offset(settings.offset)).all()
+    return [plain_item(row, names) for row in rows]
 
 
 def list_quarantine(database: Database, limit: int = 50, offset: int = 0) -> list[dict[str, Any]]:
@@ -70,17 +72,20 @@ def list_quarantine(database: Database, limit: int = 50, offset: int = 0) -> lis
     return [{**row._mapping, "first_seen": row.first_seen.isoformat()} for row in rows]
 
 
-def _query(settings: ListSettings) -> Any:
+def listed(settings: ListSettings) -> Select[Any]:
+    """A query for the items that the settings name, at most ``limit`` of them, without an order."""
     table = Item.__table__
     columns = [column for column in table.c if column.name not in ("regions", "signature")]
     chosen = select(*columns, Choice.batch, Choice.region_indexes, Choice.reason)
     joined = chosen.outerjoin(Choice, Choice.item == Item.number).where(*_conditions(settings))
-    return joined.order_by(*_order(settings)).limit(settings.limit).offset(settings.offset)
+    return joined.limit(settings.limit)
 
 
 def _conditions(settings: ListSettings) -> list[ColumnElement[bool]]:
+    # Most items are in one state: found by it, they would have to be sorted by value.
+    state = Unsought(Item.state) if settings.order == "value" else Item.state
     wanted: list[tuple[Any, Any]] = [
-        (settings.state, Item.state == settings.state),
+        (settings.state, state == settings.state),
         (settings.vehicle, Item.vehicle == settings.vehicle),
         (settings.batch, Choice.batch == settings.batch),
         (settings.min_score, Item.score >= settings.min_score if settings.min_score is not None else None),
@@ -94,11 +99,17 @@ def _conditions(settings: ListSettings) -> list[ColumnElement[bool]]:
 def _order(settings: ListSettings) -> list[Any]:
     if settings.order == "chosen":
         return [Choice.batch.desc(), Choice.position]
-    first = Item.arrived_at if settings.order == "newest" else Item.score
-    return [first.desc(), Item.number.desc()]
+    first: dict[str, list[Any]] = {"newest": [Item.arrived_at], "value": [Item.priority, Item.score]}
+    return [column.desc() for column in (*first.get(settings.order, [Item.score]), Item.number)]
 
 
-def _plain(row: Any, names: dict[int, str]) -> dict[str, Any]:
+def plain_item(row: Any, names: dict[int, str]) -> dict[str, Any]:
+    """A row of ``listed`` as ``list_items`` gives it.
+
+    Args:
+        row: The row.
+        names: Names of the classes by number.
+    """
     same = ("state", "vehicle", "drive", "place", "source", "strategy", "score", "unit", "clicks", "priority")
     moments = {name: getattr(row, name) for name in ("captured_at", "arrived_at", "lease_until")}
     return {

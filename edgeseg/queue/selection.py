@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection
 
 from edgeseg.errors import ConfigError
 from edgeseg.queue.candidates import Pool, read_centers, read_pool, read_sample
+from edgeseg.queue.choices import keep_choices
 from edgeseg.queue.classes import class_names
 from edgeseg.queue.database import Database
 from edgeseg.queue.diversity import FarthestFirst
 from edgeseg.queue.packing import unpack_regions
 from edgeseg.queue.states import move, release_expired
-from edgeseg.queue.tables import Choice
 from edgeseg.queue.value import UNKNOWN_RARITY, ranks, rarity, region_worths
 
 
@@ -237,10 +237,5 @@ def _store(connection: Connection, pool: Pool, chosen: list[Selected], batch: st
         }
         for position, (number, choice) in enumerate(taken)
     ]
-    # What an earlier selection said of an item that was given back no longer holds.
-    for begin in range(0, len(taken), 500):
-        part = [number for number, _ in taken[begin : begin + 500]]
-        connection.execute(delete(Choice).where(Choice.item.in_(part)))
-    if rows:
-        connection.execute(insert(Choice), rows)
+    keep_choices(connection, rows)
     return [choice for _, choice in taken]

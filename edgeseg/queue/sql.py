@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from edgeseg.queue.tables import Base
 
@@ -25,3 +27,27 @@ def insert_or_raise(connection: Connection, table: type[Base], keys: list[str], 
 def _insert(connection: Connection, table: type[Base]) -> Any:
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     return dialect.insert(table)
+
+
+class Unsought(ColumnElement[Any]):
+    """A column by which SQLite must not look rows up, but hold them against it on its way along another index.
+
+    SQLite takes every equality for selective; PostgreSQL keeps statistics and needs no word.
+    """
+
+    inherit_cache = True
+    _traverse_internals: Any = [("column", InternalTraversal.dp_clauseelement)]  # noqa: RUF012
+
+    def __init__(self, column: Any) -> None:
+        self.column, self.type = column.__clause_element__(), column.type
+
+
+@compiles(Unsought)
+def _as_it_is(element: Unsought, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.column, **options))
+
+
+@compiles(Unsought, "sqlite")
+def _with_a_plus(element: Unsought, compiler: Any, **options: Any) -> str:
+    # A unary plus: https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
+    return f"+{compiler.process(element.column, **options)}"

@@ -74,7 +74,9 @@ def _grouped(connection: Connection, column: Any, *where: Any) -> dict[str, int]
 
 
 def _moved(connection: Connection, since: datetime) -> dict[str, float]:
-    counted = select(Event.after, func.count(distinct(Event.item)).label("items")).where(Event.at > since)
+    counted = select(Event.after, func.count(distinct(Event.item)).label("items")).where(
+        Event.at > since, Event.before != Event.after
+    )
     rows = connection.execute(counted.group_by(Event.after))
     return {row.after: _per_day(row.items) for row in rows}
 

@@ -67,7 +67,9 @@ class Item(Base):
         Index("items_stratum", "state", "strategy", "focus", "score"),
         Index("items_age", "state", "arrived_at"),
         Index("items_lease", "lease_until"),
-        Index("items_priority", "priority"),
+        # A list's two orders, each with all that it is filtered by.
+        Index("items_newest", "arrived_at", "number", "state", "vehicle", "focus", "score"),
+        Index("items_value", "priority", "score", "number", "state", "vehicle", "focus"),
         Index("items_vehicle", "vehicle", "state"),
     )
 
@@ -134,7 +136,7 @@ class Choice(Base):
 
 
 class Event(Base):
-    """One change of an item's state; its arrival stands in the item itself."""
+    """One change of an item's state, or of its priority within a state; its arrival stands in the item itself."""
 
     __tablename__ = "events"
 

@@ -90,14 +90,28 @@ def read_task(bucket: Bucket, vehicle: str, item_id: str, asked: tuple[int, ...]
         DataError: One of them is missing, damaged or out of bounds.
         QueueError: The bucket cannot be reached.
     """
-    key = record_key(vehicle, item_id)
-    record = check_record(bucket.read(key, MAX_RECORD_BYTES), key)
+    record = read_item(bucket, vehicle, item_id)
     if any(index >= len(record.regions) for index in asked):
-        raise DataError(f"{key}: has {len(record.regions)} regions, asked for are {list(asked)}")
+        raise DataError(
+            f"{record_key(vehicle, item_id)}: has {len(record.regions)} regions, asked for are {list(asked)}"
+        )
+    if record.form == "map":
+        raise DataError(f"item {item_id}: the vehicle kept its maps without the image, so nobody can label it")
     files = {blob.kind: read_blob(bucket, record, blob) for blob in record.blobs}
     decode(files["image"], record, "image")
     maps = {kind: decode(files[kind], record, kind) for kind in ("classes", "entropy") if kind in files}
     return Task(record, asked, bucket.name, files["image"], maps.get("classes"), maps.get("entropy"))
+
+
+def read_item(bucket: Bucket, vehicle: str, item_id: str) -> Record:
+    """An item's record, checked again: whoever may write to the bucket may have changed it since it was taken in.
+
+    Raises:
+        DataError: It is missing, damaged or out of bounds.
+        QueueError: The bucket cannot be reached.
+    """
+    key = record_key(vehicle, item_id)
+    return check_record(bucket.read(key, MAX_RECORD_BYTES), key)
 
 
 def read_blob(bucket: Bucket, record: Record, blob: Blob) -> bytes:
