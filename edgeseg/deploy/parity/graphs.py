@@ -15,6 +15,8 @@ from edgeseg.modelinfo import ModelInfo
 
 PREPROCESS_SCOPE = "/preprocess/"
 """Prefix of the names of the nodes that turn the frame into the network's input."""
+NETWORK_SCOPE = "/net/"
+"""The same of the network's."""
 _PASSIVE = {
     "And",
     "ArgMax",  # of two values within rounding either is right
