@@ -77,11 +77,28 @@ def ours(model: Path, threads: int, size: tuple[int, int], backend: str) -> tupl
     return lambda: runner.infer(frame), backend
 
 
+def scored_on_host(
+    model: Path, threads: int, size: tuple[int, int], network: Callable[..., tuple[Run, str]]
+) -> tuple[Run, str]:
+    """A network alone, and classes, probabilities and entropy of its logits by NumPy."""
+    infer, version = network(model, threads, size)
+
+    def run() -> Any:
+        logits = infer()[0]
+        exponentials = np.exp(logits - logits.max(1, keepdims=True))
+        probs = exponentials / exponentials.sum(1, keepdims=True)
+        return logits.argmax(1).astype(np.uint8), -(probs * np.log(probs + 1e-30)).sum(1)
+
+    return run, version
+
+
 KINDS: dict[str, Callable[[Path, int, tuple[int, int]], tuple[Run, str]]] = {
     "opencv": opencv,
     "onnxruntime": onnxruntime,
     "openvino-fp32": openvino,
     "openvino-bf16": partial(openvino, precision="bf16"),
+    "host-onnxruntime": partial(scored_on_host, network=onnxruntime),
+    "host-openvino": partial(scored_on_host, network=openvino),
     "ours-onnxruntime": partial(ours, backend="onnxruntime"),
     "ours-openvino": partial(ours, backend="openvino"),
 }
