@@ -54,12 +54,14 @@ class Contestant:
         process: The worker.
         version: Of the runtime.
         times_ms: One a round.
+        processor_ms: Processor time of each, all threads together.
     """
 
     kind: str
     process: subprocess.Popen[str]
     version: str
     times_ms: list[float]
+    processor_ms: list[float]
 
     @classmethod
     def start(cls, name: str, model: Path, threads: int, opencv: Path | None) -> Contestant | None:
@@ -74,14 +76,16 @@ class Contestant:
         if not line:
             warn(f"{name} cannot run {model.name}: exit code {process.wait()}")
             return None
-        return cls(name, process, json.loads(line)["version"], [])
+        return cls(name, process, json.loads(line)["version"], [], [])
 
     def turn(self) -> None:
         """One frame."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        self.times_ms.append(float(self.process.stdout.readline()))
+        elapsed, used = map(float, self.process.stdout.readline().split())
+        self.times_ms.append(elapsed)
+        self.processor_ms.append(used)
 
 
 def hxw(size: tuple[int, int]) -> str:
@@ -165,6 +169,7 @@ def rows(name: str, found: list[Contestant]) -> list[dict[str, Any]]:
             "version": c.version,
             "min_ms": round(low[c.kind], 2),
             "median_ms": round(middle[c.kind], 2),
+            "min_processor_ms": round(min(c.processor_ms), 2),
             "baseline": base,
             "faster_by_min": round(low[base] / low[c.kind], 3),
             "faster_by_median": round(middle[base] / middle[c.kind], 3),
@@ -189,8 +194,19 @@ def against_own_network(found: list[Contestant]) -> dict[str, dict[str, float]]:
 
 
 def markdown(figures: list[dict[str, Any]]) -> str:
-    columns = ("network", "contestant", "version", "min ms", "median ms", "baseline", "× by min", "× by median")
-    keys = ("network", "contestant", "version", "min_ms", "median_ms", "baseline", "faster_by_min", "faster_by_median")
+    columns = (
+        "network",
+        "contestant",
+        "version",
+        "min ms",
+        "median ms",
+        "processor ms",
+        "baseline",
+        "× by min",
+        "× by median",
+    )
+    times = ("min_ms", "median_ms", "min_processor_ms")
+    keys = ("network", "contestant", "version", *times, "baseline", "faster_by_min", "faster_by_median")
     return table(columns, [[str(row[key]) for key in keys] for row in figures])
 
 

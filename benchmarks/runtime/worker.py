@@ -2,7 +2,8 @@
 
     python -m benchmarks.runtime.worker KIND MODEL THREADS HxW
 
-Answers each line with the milliseconds of one run: input in host memory to outputs in host memory. A process of its
+Answers each line with the milliseconds of one run, input in host memory to outputs in host memory, and behind a space
+with the processor time that all of its threads took, waiting for work included where a runtime spins. A process of its
 own because the runtimes' thread pools disturb each other, and so that OpenCV may be of another version.
 """
 
@@ -112,9 +113,9 @@ def main() -> None:
         run()
     print(json.dumps({"version": version}), flush=True)
     for _ in sys.stdin:
-        start = time.perf_counter_ns()
+        start, started = time.perf_counter_ns(), time.process_time_ns()
         run()
-        print((time.perf_counter_ns() - start) / 1e6, flush=True)
+        print((time.perf_counter_ns() - start) / 1e6, (time.process_time_ns() - started) / 1e6, flush=True)
 
 
 if __name__ == "__main__":
