@@ -1,11 +1,13 @@
 """Runtimes side by side on the processor, in one run: networks alone, and our deployed graph with scoring included.
 
-    python -m benchmarks.runtime.run --enet enet_cityscapes.net [--opencv DIR] [--threads 2]
+    python -m benchmarks.runtime.run --enet enet_cityscapes.net [--opencv DIR] [--calibrate D] [--threads 2]
 
 ENet is the published Cityscapes network; ICNet and ERFNet, whose speed does not hang on their weights, are drawn. Every
 contestant is a process that waits its turn: round after round each runs one frame, so that whatever else the machine
 does hits all alike. Ratios are of minima and of medians. ``--opencv`` names a folder with OpenCV 4
-(``pip install --target DIR --no-deps 'opencv-python-headless<5'``) where the one installed is newer.
+(``pip install --target DIR --no-deps 'opencv-python-headless<5'``) where the one installed is newer. ``--calibrate``
+names frames for int8 of the deployed graph, which is timed here whatever it costs. ``host-`` is the bare network, and
+its scoring outside of the graph by NumPy.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from benchmarks.runtime.plain import export_plain, quantise_plain
 from edgeseg import nets
 from edgeseg.deploy.export import export
 from edgeseg.deploy.machine import describe_machine
+from edgeseg.deploy.openvino.export import OpenVinoSettings, export_openvino
 from edgeseg.files import digest_file, write_atomic
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.nets.checkpoint import load_checkpoint, save_checkpoint
@@ -51,12 +54,14 @@ class Contestant:
         process: The worker.
         version: Of the runtime.
         times_ms: One a round.
+        processor_ms: Processor time of each, all threads together.
     """
 
     kind: str
     process: subprocess.Popen[str]
     version: str
     times_ms: list[float]
+    processor_ms: list[float]
 
     @classmethod
     def start(cls, name: str, model: Path, threads: int, opencv: Path | None) -> Contestant | None:
@@ -71,14 +76,16 @@ class Contestant:
         if not line:
             warn(f"{name} cannot run {model.name}: exit code {process.wait()}")
             return None
-        return cls(name, process, json.loads(line)["version"], [])
+        return cls(name, process, json.loads(line)["version"], [], [])
 
     def turn(self) -> None:
         """One frame."""
         assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        self.times_ms.append(float(self.process.stdout.readline()))
+        elapsed, used = map(float, self.process.stdout.readline().split())
+        self.times_ms.append(elapsed)
+        self.processor_ms.append(used)
 
 
 def hxw(size: tuple[int, int]) -> str:
@@ -100,7 +107,16 @@ def checkpoints(enet: Path, folder: Path) -> dict[str, Path]:
     return found
 
 
-def models(name: str, checkpoint: Path, enet: Path, folder: Path) -> dict[str, Path]:
+def deployed_int8(graph: Path, calibrate: str) -> Path:
+    """The deployed graph in int8 by OpenVINO's own tool; its layers all, so that the time is int8's."""
+    found = graph.with_name(f"{graph.stem.removesuffix('-fp32')}-int8.xml")
+    if not found.exists():
+        settings = OpenVinoSettings("int8", calibrate, frames=4, max_miou_drop=100.0, min_region_overlap=0.0)
+        export_openvino(graph, found.parent, settings)
+    return found
+
+
+def models(name: str, checkpoint: Path, enet: Path, folder: Path, calibrate: str | None) -> dict[str, Path]:
     """Contestant → the file that it runs."""
     plain = export_plain(checkpoint, folder / f"{name}-plain.onnx", SIZE)
     quantised = quantise_plain(plain, folder / f"{name}-int8.onnx", SIZE)
@@ -109,7 +125,7 @@ def models(name: str, checkpoint: Path, enet: Path, folder: Path) -> dict[str, P
         export(checkpoint, deployed.parent, size=SIZE, frame=SIZE)
     if not logits.exists():
         export(checkpoint, logits.parent, size=SIZE, outputs="logits")
-    return {
+    found = {
         "opencv": enet if name == "enet" else plain,
         "onnxruntime": plain,
         "openvino-fp32": plain,
@@ -117,9 +133,12 @@ def models(name: str, checkpoint: Path, enet: Path, folder: Path) -> dict[str, P
         "openvino-fp32 int8": quantised,
         "onnxruntime our-logits": logits,
         "openvino-fp32 our-logits": logits,
+        "host-onnxruntime": logits,
+        "host-openvino": logits,
         "ours-onnxruntime": deployed,
         "ours-openvino": deployed,
     }
+    return {**found, "ours-openvino int8": deployed_int8(deployed, calibrate)} if calibrate else found
 
 
 def compete(files: dict[str, Path], threads: int, rounds: int, opencv: Path | None) -> list[Contestant]:
@@ -150,6 +169,7 @@ def rows(name: str, found: list[Contestant]) -> list[dict[str, Any]]:
             "version": c.version,
             "min_ms": round(low[c.kind], 2),
             "median_ms": round(middle[c.kind], 2),
+            "min_processor_ms": round(min(c.processor_ms), 2),
             "baseline": base,
             "faster_by_min": round(low[base] / low[c.kind], 3),
             "faster_by_median": round(middle[base] / middle[c.kind], 3),
@@ -159,9 +179,34 @@ def rows(name: str, found: list[Contestant]) -> list[dict[str, Any]]:
     ]
 
 
+def against_own_network(found: list[Contestant]) -> dict[str, dict[str, float]]:
+    """By runtime, of minima: whole graph over our logits graph, and that with scoring on the host over the whole."""
+    low = {c.kind: min(c.times_ms) for c in found}
+    kinds = {"onnxruntime": "onnxruntime our-logits", "openvino": "openvino-fp32 our-logits"}
+    return {
+        runtime: {
+            "whole_over_logits": round(low[f"ours-{runtime}"] / low[logits], 3),
+            "host_scoring_over_whole": round(low[f"host-{runtime}"] / low[f"ours-{runtime}"], 3),
+        }
+        for runtime, logits in kinds.items()
+        if {f"ours-{runtime}", f"host-{runtime}", logits} <= set(low)
+    }
+
+
 def markdown(figures: list[dict[str, Any]]) -> str:
-    columns = ("network", "contestant", "version", "min ms", "median ms", "baseline", "× by min", "× by median")
-    keys = ("network", "contestant", "version", "min_ms", "median_ms", "baseline", "faster_by_min", "faster_by_median")
+    columns = (
+        "network",
+        "contestant",
+        "version",
+        "min ms",
+        "median ms",
+        "processor ms",
+        "baseline",
+        "× by min",
+        "× by median",
+    )
+    times = ("min_ms", "median_ms", "min_processor_ms")
+    keys = ("network", "contestant", "version", *times, "baseline", "faster_by_min", "faster_by_median")
     return table(columns, [[str(row[key]) for key in keys] for row in figures])
 
 
@@ -169,6 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--enet", type=Path, required=True, help="The published network, Torch7 format")
     parser.add_argument("--opencv", type=Path, help="Folder with OpenCV 4")
+    parser.add_argument("--calibrate", help="Frames for int8 of the deployed graph, LAYOUT:PATH[#SPLIT]")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--networks", default="enet,icnet,erfnet")
@@ -179,22 +225,25 @@ def main() -> None:
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: given.threads]))
     enet = given.enet.resolve()
     files = {
-        name: models(name, checkpoint, enet, given.work)
+        name: models(name, checkpoint, enet, given.work, given.calibrate)
         for name, checkpoint in checkpoints(enet, given.work).items()
         if name in given.networks.split(",")
     }
     if given.prepare:
         return
     for name, contestants in files.items():
-        figures = rows(name, compete(contestants, given.threads, given.rounds, given.opencv))
+        found = compete(contestants, given.threads, given.rounds, given.opencv)
+        figures = rows(name, found)
         say(markdown(figures))
         report = {
             "machine": describe_machine(),
             "command": "python -m benchmarks.runtime.run --enet enet_cityscapes.net --opencv DIR "
+            f"{'--calibrate D ' if given.calibrate else ''}"
             f"--networks {name} --threads {given.threads} --rounds {given.rounds}",
             "settings": {"size": hxw(SIZE), "frame": hxw(SIZE), "threads": given.threads, "seed": 0, "batch": 1},
             "enet": digest_file(enet),
             "rows": figures,
+            "own_network": against_own_network(found),
         }
         write_atomic(RESULTS / f"{name}.json", json.dumps(report, indent=2) + "\n")
         write_atomic(RESULTS / f"{name}.md", markdown(figures))

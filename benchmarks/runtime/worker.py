@@ -2,7 +2,8 @@
 
     python -m benchmarks.runtime.worker KIND MODEL THREADS HxW
 
-Answers each line with the milliseconds of one run: input in host memory to outputs in host memory. A process of its
+Answers each line with the milliseconds of one run, input in host memory to outputs in host memory, and behind a space
+with the processor time that all of its threads took, waiting for work included where a runtime spins. A process of its
 own because the runtimes' thread pools disturb each other, and so that OpenCV may be of another version.
 """
 
@@ -77,11 +78,28 @@ def ours(model: Path, threads: int, size: tuple[int, int], backend: str) -> tupl
     return lambda: runner.infer(frame), backend
 
 
+def scored_on_host(
+    model: Path, threads: int, size: tuple[int, int], network: Callable[..., tuple[Run, str]]
+) -> tuple[Run, str]:
+    """A network alone, and classes, probabilities and entropy of its logits by NumPy."""
+    infer, version = network(model, threads, size)
+
+    def run() -> Any:
+        logits = infer()[0]
+        exponentials = np.exp(logits - logits.max(1, keepdims=True))
+        probs = exponentials / exponentials.sum(1, keepdims=True)
+        return logits.argmax(1).astype(np.uint8), -(probs * np.log(probs + 1e-30)).sum(1)
+
+    return run, version
+
+
 KINDS: dict[str, Callable[[Path, int, tuple[int, int]], tuple[Run, str]]] = {
     "opencv": opencv,
     "onnxruntime": onnxruntime,
     "openvino-fp32": openvino,
     "openvino-bf16": partial(openvino, precision="bf16"),
+    "host-onnxruntime": partial(scored_on_host, network=onnxruntime),
+    "host-openvino": partial(scored_on_host, network=openvino),
     "ours-onnxruntime": partial(ours, backend="onnxruntime"),
     "ours-openvino": partial(ours, backend="openvino"),
 }
@@ -95,9 +113,9 @@ def main() -> None:
         run()
     print(json.dumps({"version": version}), flush=True)
     for _ in sys.stdin:
-        start = time.perf_counter_ns()
+        start, started = time.perf_counter_ns(), time.process_time_ns()
         run()
-        print((time.perf_counter_ns() - start) / 1e6, flush=True)
+        print((time.perf_counter_ns() - start) / 1e6, (time.process_time_ns() - started) / 1e6, flush=True)
 
 
 if __name__ == "__main__":

@@ -117,7 +117,9 @@ def export(
     ] = "auto",
     max_miou_drop: Annotated[
         float | None,
-        typer.Option("--max-miou-drop", help="Points of mIoU; fewer layers are lowered until it holds. int8: 0.5."),
+        typer.Option(
+            "--max-miou-drop", help="Mean points of IoU a class; fewer layers are lowered until it holds. int8: 0.5."
+        ),
     ] = None,
     min_region_overlap: Annotated[
         float | None, typer.Option("--min-region-overlap", help="Likewise, of the most uncertain tenth. int8: 0.9.")

@@ -7,7 +7,9 @@ touches it. Every operation here exports at opset 17 or below.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -181,20 +183,21 @@ class DeployedGraph(nn.Module):
     def _probs_and_entropy(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Of (N, C, r², ...) logits: probabilities of the same shape, and entropy (N, r², ...) in nats.
 
-        Spelled out because onnxruntime's Softmax transposes wherever the classes are not innermost, and OpenVINO
-        makes one of these four. With z the logits over the temperature, H = max z - log max p - Σ p z.
+        With z the logits over the temperature, m their maximum, e = exp(z - m) and s = Σ e:
+        p = e / s and H = m + log s - Σ e z / s. Class by class, since a reduction over the classes walks through
+        C×h×w values again each time and onnxruntime's Softmax transposes them, where runtimes fuse what goes
+        pixel by pixel, or at least do it on planes that stay in the cache.
         """
         if self.info.temperature != 1.0:
             logits = logits / self.info.temperature
-        highest = logits.amax(dim=1, keepdim=True)
-        raised = torch.exp(logits - highest)
-        probs = raised / raised.sum(dim=1, keepdim=True)
-        # Class by class, since a sum over an axis would write all the products down first.
-        products = [p * z for p, z in zip(torch.split(probs, 1, 1), torch.split(logits, 1, 1), strict=True)]
-        expected = sum(products[1:], start=products[0])
-        entropy = (highest - torch.log(probs.amax(dim=1, keepdim=True)) - expected)[:, 0]
+        planes = torch.split(logits, 1, dim=1)
+        highest = reduce(torch.maximum, planes)
+        raised = [torch.exp(plane - highest) for plane in planes]
+        share = 1.0 / _total(raised)
+        expected = _total([e * z for e, z in zip(raised, planes, strict=True)]) * share
+        entropy = (highest - torch.log(share) - expected)[:, 0]
         # Rounding may leave a certain pixel a hair below 0.
-        return probs, entropy.clamp(min=0.0)
+        return torch.cat([e * share for e in raised], dim=1), entropy.clamp(min=0.0)
 
     def _cell_probs(self, probs: Tensor, step: int) -> Tensor:
         """Means (N, C, ⌈h/8⌉, ⌈w/8⌉) of probabilities (N, C, r², h/r, w/r)."""
@@ -217,6 +220,10 @@ class DeployedGraph(nn.Module):
 def _spread_out(blocks: Tensor, step: int) -> Tensor:
     """(N, r², h/r, w/r), the r×r pixels of a block side by side, to (N, h, w)."""
     return F.pixel_shuffle(blocks, step)[:, 0] if step > 1 else blocks[:, 0]
+
+
+def _total(planes: Sequence[Tensor]) -> Tensor:
+    return reduce(torch.add, planes)
 
 
 def _log_classes(info: ModelInfo) -> float:

@@ -28,15 +28,15 @@ def max_pool(features: Tensor) -> tuple[Tensor, Tensor]:
     # Of several equal maxima the first counts, so each place weighs more than those behind it.
     weights = torch.tensor([[4.0, 3.0], [2.0, 1.0]], device=features.device).repeat(1, 1, height // 2, width // 2)
     marks = (features >= _spread(maxima)).to(features.dtype) * weights
-    return maxima, marks == _spread(functional.max_pool2d(marks, 2))
+    return maxima, (marks == _spread(functional.max_pool2d(marks, 2))).to(features.dtype)
 
 
 def max_unpool(features: Tensor, places: Tensor) -> Tensor:
     """Sets (N, C, H/2, W/2) values at the places that ``max_pool`` found; (N, C, H, W), zero elsewhere."""
     if not _exporting():
         return functional.max_unpool2d(features, places, [2, 2])
-    spread = _spread(features)
-    return torch.where(places, spread, torch.zeros_like(spread))
+    # A product and not a choice by Where, which onnxruntime does on one thread.
+    return _spread(features) * places
 
 
 def _spread(features: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edgeseg.deploy.export.compare import Tolerance, compare
-from edgeseg.deploy.export.trace import FULL_OUTPUT, trace, without_output
+from edgeseg.deploy.export.trace import FULL_OUTPUT, trace, without_idle_nodes, without_output
 from edgeseg.deploy.lint import MAX_OPSET, lint
 from edgeseg.deploy.metadata import ExportRecord, Outputs
 from edgeseg.deploy.precision import Frames, PrecisionSettings
@@ -145,6 +145,8 @@ def export(
     record = replace(record, parity={**record.parity, "frames_from": settings.data or SYNTHETIC})
     if settings.lower.precision != "fp32":
         model, record = _lowered(model, info, record, settings, batches)
+    # Only now: until here the logits, which nothing may need, tell where the network ends.
+    model = without_idle_nodes(model)
     set_metadata(model, info, record)
     return _write(model, info, record, out_dir / f"{checkpoint_path.stem}-{record.precision}.onnx", settings)
 

@@ -87,6 +87,21 @@ def without_output(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     return copy
 
 
+def without_idle_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of the model without nodes that no output needs: onnxruntime runs them all the same."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    needed = {output.name for output in copy.graph.output}
+    kept = []
+    for node in reversed(copy.graph.node):
+        if needed.intersection(node.output):
+            kept.append(node)
+            needed.update(name for name in node.input if name)
+    del copy.graph.node[:]
+    copy.graph.node.extend(reversed(kept))
+    return copy
+
+
 def _named_axes(shape: Shape) -> dict[int, str]:
     return {axis: length for axis, length in enumerate(shape) if isinstance(length, str)}
 

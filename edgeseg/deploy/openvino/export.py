@@ -38,7 +38,7 @@ class OpenVinoSettings:
         calibrate: Dataset whose frames give int8's ranges and on which the cost is measured; without it the
             cost of fp16 and bf16 is not measured.
         frames: At most so many of its frames, evenly spaced.
-        max_miou_drop: int8: most points of mIoU that may be lost or gained, None for 0.5.
+        max_miou_drop: int8: most points of IoU that a class may lose or gain on average, None for 0.5.
         min_region_overlap: int8: least overlap of the most uncertain regions, None for 0.9.
         min_agreement: int8: least share of pixels of the same class, None for no bound.
     """

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from edgeseg.deploy.parity.graphs import PREPROCESS_SCOPE
+from edgeseg.deploy.parity.graphs import NETWORK_SCOPE, PREPROCESS_SCOPE
 from edgeseg.deploy.precision.network import LOGITS
 from edgeseg.errors import ModelError, require
 
@@ -64,17 +64,26 @@ def _sources(op: Any) -> list[Any]:
     return [port.get_source_output().get_node() for port in op.inputs()]
 
 
-def _logits(model: Any) -> Any:
-    for op in model.get_ordered_ops():
-        if any(LOGITS in port.get_names() for port in op.outputs()) and op.get_type_name() != "Result":
-            return op
-    raise ModelError("the graph has no tensor named logits, so the network in it cannot be told; export it again")
+def _last(model: Any) -> Any:
+    """The network's last operator: the one that makes the logits, or where none is left, the last of its scope.
+
+    A graph that does not emit its logits reads the last layer's outputs before they are in order.
+    """
+    ops = [op for op in model.get_ordered_ops() if op.get_type_name() not in ("Constant", "Result")]
+    makers = [op for op in ops if any(LOGITS in port.get_names() for port in op.outputs())]
+    inside = [op for op in ops if op.get_friendly_name().startswith(NETWORK_SCOPE)]
+    if not makers and not inside:
+        raise ModelError(
+            f"the graph has neither a tensor named {LOGITS} nor operators named {NETWORK_SCOPE}..., so the network "
+            "in it cannot be told; export it again"
+        )
+    return (makers or inside)[-1]
 
 
 def _before(model: Any) -> set[str]:
     """Names of the operators that make the logits of the network's input."""
     reached: set[str] = set()
-    waiting = [_logits(model)]
+    waiting = [_last(model)]
     while waiting:
         op = waiting.pop()
         name = op.get_friendly_name()
@@ -87,7 +96,7 @@ def _before(model: Any) -> set[str]:
 
 def _head(model: Any) -> list[str]:
     """Names of the convolutions from which the logits are reached through no other one."""
-    head, seen, waiting = [], set(), [_logits(model)]
+    head, seen, waiting = [], set(), [_last(model)]
     while waiting:
         op = waiting.pop()
         if op.get_friendly_name() in seen:

@@ -15,6 +15,8 @@ from edgeseg.modelinfo import ModelInfo
 
 PREPROCESS_SCOPE = "/preprocess/"
 """Prefix of the names of the nodes that turn the frame into the network's input."""
+NETWORK_SCOPE = "/net/"
+"""The same of the network's."""
 _PASSIVE = {
     "And",
     "ArgMax",  # of two values within rounding either is right
@@ -92,9 +94,12 @@ class GraphProbe:
         return leaving.pop() if len(leaving) == 1 else None
 
     def inner_tensors(self) -> list[str]:
-        """Tensors from the network's input on to its logits or, without that name, to the end, in order."""
+        """Tensors from the network's input on to its logits or, without that name, to the last of its own, in order."""
         names = [name for name in self.tensors if not self.producers[name].name.startswith(PREPROCESS_SCOPE)]
-        return names[: names.index("logits") + 1] if "logits" in names else names
+        if "logits" in names:
+            return names[: names.index("logits") + 1]
+        inside = [place for place, name in enumerate(names) if self.producers[name].name.startswith(NETWORK_SCOPE)]
+        return names[: inside[-1] + 1] if inside else names
 
 
 def probe(content: bytes, info: ModelInfo, record: ExportRecord) -> GraphProbe:

@@ -17,8 +17,8 @@ from edgeseg.deploy.runners.base import Runner
 
 _LIMITS = {"fp32": 1e-3, "fp16": 2e-2, "bf16": 0.1, "int8-fp16": 0.3, "int8": 0.3}
 """Error of a tensor, ‖Δ‖ / ‖value‖, from which two graphs have parted, by the less precise one's precision."""
-_CHOOSING = ("Where",)
-"""Operators that choose by a comparison, which a rounding may turn: there an error leaps though no layer is wrong."""
+_CHOOSING = ("Cast",)
+"""What a comparison is turned into numbers by; a rounding may turn it, and an error leaps though no layer is wrong."""
 _OPEN = (".onnx", ".edgeseg")
 _LEAP = 10.0
 """How often a layer multiplies the error of what it is fed before it is called wrong and not merely imprecise."""

@@ -121,7 +121,8 @@ class CostMeter:
             tally.add_label(case.label, case.reference, said, full)
         before, after = tally.miou()
         drop = 0.0 if before is None or after is None else 100 * (before - after)
-        return Loss(drop, 1 - tally.agreement, tally.overlap)
+        changes = [100 * abs(delta) for delta in tally.delta_iou() if delta is not None]
+        return Loss(drop, float(np.mean(changes or [0.0])), 1 - tally.agreement, tally.overlap)
 
     def _run(self, model: Any, frames: Sequence[NDArray[np.uint8]], precision: str) -> list[FrameSays]:
         copies = 1 if self.record.batch == "dynamic" else int(self.record.batch)

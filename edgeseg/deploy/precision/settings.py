@@ -33,7 +33,7 @@ class PrecisionSettings:
             class maps. Without it fp16 is made everywhere, whatever it costs.
         frames: At most so many of its frames, evenly spaced.
         method: ``percentile``, ``entropy``, ``minmax``, or ``auto``: the one that changes the fewest pixels.
-        max_miou_drop: Most points of mIoU that may be lost or gained, None for the precision's own.
+        max_miou_drop: Most points of IoU that a class may lose or gain on average, None for the precision's own.
         min_region_overlap: Least overlap of the most uncertain regions, None for the precision's own.
         min_agreement: Least share of pixels of the same class, None for the precision's own.
     """

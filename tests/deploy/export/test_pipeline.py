@@ -109,6 +109,13 @@ def test_graph_passes_onnx_and_has_no_operator_that_tensorrt_refuses(exported):
     assert kinds == {onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT}
 
 
+def test_no_node_is_written_that_no_output_needs(exported, exported_with_logits):
+    for path in (exported, exported_with_logits):
+        graph = onnx.load(path).graph
+        read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+        assert all(read.intersection(node.output) for node in graph.node)
+
+
 def test_comparison_uses_the_dataset_named(checkpoint, tmp_path, make_dataset, monkeypatch):
     dataset = make_dataset(count=3)
     monkeypatch.setattr("edgeseg.datasets.open", lambda spec: dataset)

@@ -87,6 +87,13 @@ def test_int8_is_nncfs_and_the_head_stays(exported_with_logits, tmp_path, datase
     assert all(_quantised(found[name]) for name in quantiser.layers)
 
 
+def test_a_graph_without_logits_is_quantised_in_the_same_places(exported, exported_with_logits):
+    pytest.importorskip("nncf")
+    kinds = [Quantiser(read_model(path), []) for path in (exported, exported_with_logits)]
+    assert kinds[0].layers == kinds[1].layers
+    assert set(head_of(kinds[0])) <= kinds[0].outside
+
+
 def head_of(quantiser) -> list[str]:
     """Convolutions of the classifier, by the name that torch gives it."""
     return [

@@ -85,8 +85,8 @@ def test_plain_network_is_converted_too(checkpoint, tmp_path, frame):
     assert 0 < np.abs(a - b).mean() < 0.05 * np.abs(b).mean()
 
 
-def test_a_weight_beyond_the_range_is_named(exported):
-    model = onnx.load(exported)
+def test_a_weight_beyond_the_range_is_named(exported_with_logits):
+    model = onnx.load(exported_with_logits)
     weight = next(w for w in model.graph.initializer if w.name.endswith("classifier.weight"))
     weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight) * np.float32(1e7), weight.name))
     with pytest.raises(ModelError, match=r"weight net.classifier.weight: .* beyond fp16's 65504; export it in fp32"):

@@ -14,7 +14,7 @@ COST = {0: 0.02, 1: 0.3, 2: 0.01, 3: 0.2, 4: 0.05, 5: 0.03}
 def cost(names):
     blocks = {int(name.split("stage.")[1][0]) for name in names}
     points = sum(COST[block] for block in blocks)
-    return Loss(points, points / 10, 1 - points / 10)
+    return Loss(points, points, points / 10, 1 - points / 10)
 
 
 def test_all_layers_where_that_holds():
@@ -43,8 +43,13 @@ def test_equal_pixels_are_a_bound_too():
 
 
 def test_a_gain_counts_like_a_loss():
-    assert Bounds(0.5, 0.9).held_by(Loss(0.4, 0.01, 0.95)) and Bounds(0.5, 0.9).held_by(Loss(-0.4, 0.01, 0.95))
-    assert not Bounds(0.5, 0.9).held_by(Loss(-0.6, 0.01, 0.95))
+    assert Bounds(0.5, 0.9).held_by(Loss(0.4, 0.4, 0.01, 0.95))
+    assert Bounds(0.5, 0.9).held_by(Loss(-0.4, 0.4, 0.01, 0.95))
+    assert not Bounds(0.5, 0.9).held_by(Loss(-0.6, 0.6, 0.01, 0.95))
+
+
+def test_classes_that_cancel_in_the_mean_do_not_hold_the_bound():
+    assert not Bounds(0.5, 0.9).held_by(Loss(0.0, 2.0, 0.01, 0.95))
 
 
 def test_no_layer_that_may_be_int8_is_an_error():
