@@ -23,7 +23,7 @@ from edgeseg.students.run import Run
 Make = Callable[..., ActiveSettings]
 TIMES = ("select_seconds", "select_seconds_a_frame")
 OWN = ("random", "entropy", "entropy-edge", "superpixel", "superpixel-crf", "class-specific", "margin")
-REST = ("least-confidence", "flip-consistency", "committee", "full")
+REST = ("least-confidence", "flip-consistency", "mc-dropout", "committee", "full")
 
 
 def _untimed(report: ActiveReport) -> list[dict[str, Any]]:

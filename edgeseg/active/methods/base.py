@@ -27,6 +27,7 @@ from edgeseg.datasets import Dataset
 from edgeseg.deploy.runners.base import Runner
 from edgeseg.device.superpixels import SUPERPIXEL_PX
 from edgeseg.device.view import FrameView
+from edgeseg.dropout import maskable
 from edgeseg.errors import ConfigError, TrainingError
 from edgeseg.students import TrainSettings
 
@@ -156,7 +157,8 @@ class Round:
         frame = self.pool.frame(index)
         outputs = self.runner.infer(frame.image)
         ignored = self.pool.asked(index)
-        return FrameView(frame, outputs, self.runner.info, self.superpixel_px, self.runner.infer, ignored)
+        masked = maskable(self.runner)
+        return FrameView(frame, outputs, self.runner.info, self.superpixel_px, self.runner.infer, ignored, masked)
 
 
 class Method(ABC):

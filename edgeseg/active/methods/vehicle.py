@@ -40,6 +40,8 @@ class VehicleMethod(Method):
         "regions": None,
         "edge_weight": 1.5,
         "crf": "superpixel",
+        "dropout_passes": 8,
+        "dropout_score": "entropy",
     }
     """Of ``StrategyOptions``. Under a budget of pixels a region is worth its mean, not its sum."""
 
