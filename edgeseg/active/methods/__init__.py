@@ -11,9 +11,9 @@ from edgeseg.active.methods.base import (
     Round,
     Start,
     ranked,
-    require_varied,
 )
 from edgeseg.active.methods.paired import Paired, paired_about
+from edgeseg.active.methods.spread import Spread
 from edgeseg.active.methods.vehicle import VehicleMethod
 from edgeseg.active.methods.vehicle_about import ABOUT
 from edgeseg.device import strategies
@@ -41,13 +41,13 @@ __all__ = [
     "Method",
     "MethodOptions",
     "Round",
+    "Spread",
     "Start",
     "about",
     "build",
     "names",
     "ranked",
     "require_known",
-    "require_varied",
     "title",
 ]
 

@@ -9,14 +9,14 @@ A method is one file with one class. It may
 - be prepared before the first round, with labels outside of the budget, which are counted: ``prepare``;
 - ask for whole frames, regions or single pixels, frame by frame or over all frames: ``select`` yields ``Choice`` after
   ``Choice``, and the loop takes them until the next would exceed the budget;
-- tell figures, such as a critic's accuracy: ``Round.tell``; ``require_varied`` ends a run where they say nothing.
+- tell figures, such as a critic's accuracy: ``Round.tell``; ``spread.Spread`` ends a run where they say nothing.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -201,25 +201,6 @@ class Method(ABC):
 
     def close(self) -> None:  # noqa: B027
         """Frees what the method holds."""
-
-
-def require_varied(name: str, values: Sequence[float]) -> None:
-    """Ends a run whose network says the same of everything: its selection would be random under another name.
-
-    Args:
-        name: What the values are, for the message.
-        values: One for each frame or region.
-
-    Raises:
-        TrainingError: Two or more values, all of them equal or one not finite.
-    """
-    if any(not math.isfinite(value) for value in values):
-        raise TrainingError(f"{name} is not finite for some of {len(values)}; lower the method's learning rate")
-    if len(values) > 1 and max(values) - min(values) <= 1e-9 * max(1.0, abs(max(values))):
-        raise TrainingError(
-            f"{name} is {values[0]:g} for all of {len(values)}: it tells nothing, and what it selects is random; "
-            "train the method's network longer, or with another learning rate"
-        )
 
 
 def ranked(scored: Iterable[tuple[int, float]]) -> Iterator[tuple[int, float]]:
