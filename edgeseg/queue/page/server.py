@@ -64,7 +64,8 @@ def listen(settings: PageSettings) -> socket.socket:
     """
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
-        opened = socket.socket(found[0], socket.SOCK_STREAM)
+        # With the protocol left open, asyncio would not send at once (TCP_NODELAY), and each answer take 40 ms more.
+        opened = socket.socket(*found[:3])
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(found[4])
     except OSError as error:

@@ -22,7 +22,7 @@ Browse = Callable[..., Any]
 
 
 def shown(text: str) -> list[str]:
-    return re.findall(r'<li class="item" id="i-([0-9a-f]{64})">', text)
+    return re.findall(r'<li class="item" id="i-([0-9a-f]{64})"', text)
 
 
 def test_the_list_by_value_by_age_and_by_filters(
