@@ -13,6 +13,8 @@ from edgeseg.deploy import evaluation
 from edgeseg.deploy.fullsize import FullSize, predict_full_size
 from edgeseg.deploy.prototypes import PROTOTYPES_KEY, measure
 from edgeseg.deploy.runners.base import Runner
+from edgeseg.dropout import MASKS_INPUT
+from edgeseg.errors import ConfigError
 from edgeseg.nets.deployed import EMITTED
 from edgeseg.nets.runner import TorchRunner
 
@@ -25,9 +27,18 @@ def open_runner(checkpoint: Path, needs: tuple[str, ...], threads: int | None, k
         needs: Outputs, beside the base ones and ``logits``.
         threads: Of the processor.
         known: Labels to measure class prototypes on, for methods that read ``features``.
+
+    Raises:
+        ConfigError: Channel masks are needed, and the network drops no channels.
     """
     emit = tuple(name for name, outputs in EMITTED.items() if set(outputs) & set(needs))
     runner = TorchRunner(checkpoint, threads, emit=emit)
+    if MASKS_INPUT in needs and not runner.mask_layers:
+        runner.close()
+        raise ConfigError(
+            f"strategy mc-dropout asks a network with channels missing, and {runner.info.network} drops none in "
+            "training; take a network with dropout, such as enet or erfnet, or another strategy"
+        )
     if "features" in needs and known is not None:
         runner.info = runner.info.with_extra(**{PROTOTYPES_KEY: measure(runner, known).to_plain(known.spec)})
     return runner

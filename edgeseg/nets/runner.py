@@ -24,7 +24,8 @@ class TorchRunner(Staged):
 
     Args:
         path: The checkpoint.
-        threads: Threads of torch's CPU operators, for the whole process; None leaves torch's choice.
+        threads: Threads of torch's CPU operators, in the whole process until the runner is closed; None leaves
+            torch's choice.
         size: (h, w) of the network's input, None for the checkpoint's own.
         emit: Outputs beside the design's and ``logits``, such as ``"top2"``.
         device: Torch device, None for the first GPU or else the CPU.
@@ -43,6 +44,7 @@ class TorchRunner(Staged):
         emit: tuple[str, ...] = (),
         device: str | None = None,
     ) -> None:
+        self._threads_before = torch.get_num_threads()
         if threads is not None:
             torch.set_num_threads(threads)
         checkpoint = with_size(load_checkpoint(path), size)
@@ -80,7 +82,8 @@ class TorchRunner(Staged):
         return tensor
 
     def close(self) -> None:
-        """Frees nothing that the garbage collector would not; part of the protocol."""
+        """Gives the threads back; what else it holds the garbage collector frees."""
+        torch.set_num_threads(self._threads_before)
 
 
 def with_size(checkpoint: Checkpoint, size: tuple[int, int] | None) -> Checkpoint:

@@ -22,7 +22,8 @@ def test_reader_is_a_mapping_of_what_was_written(cache: Path, probs: Probs) -> N
         assert p.dtype == np.float32 and p.shape == (4, 100, 60)
         np.testing.assert_allclose(p.sum(axis=0), 1, atol=1e-6)
         assert np.abs(p - probs[sample_id]).mean() <= 0.01
-    np.testing.assert_array_equal(soft.window("c", 30, 10, 50, 20), soft["c"][:, 30:80, 10:30])
+    # A vectorised loop ends elsewhere in a window, and some processors round what is left of it otherwise.
+    np.testing.assert_allclose(soft.window("c", 30, 10, 50, 20), soft["c"][:, 30:80, 10:30], rtol=5e-7, atol=0)
 
 
 def test_missing_frame_is_a_key_error_with_a_plain_message(cache: Path) -> None:

@@ -172,11 +172,11 @@ from edgeseg.students.loop import Learner
 
 step, steps = Learner._step, []
 
-def fail(self, batch):
+def fail(self, batch, progress):
     steps.append(batch)
     if os.environ["RANK"] == "1" and len(steps) == 2:
         raise torch.OutOfMemoryError
-    return step(self, batch)
+    return step(self, batch, progress)
 
 Learner._step = fail
 main()
