@@ -47,7 +47,7 @@ def begin(
         group=world.group,
         checkpoint=model.checkpoint,
         extra_weights=model.extra_weights,
-        runner=open_runner(model.checkpoint, method.needs, 1),
+        runner=open_runner(model.checkpoint, method.needs, None),  # its threads would outlast the test
         training=training,
         committee=(),
         prepared=out,
