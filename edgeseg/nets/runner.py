@@ -44,7 +44,7 @@ class TorchRunner(Staged):
         emit: tuple[str, ...] = (),
         device: str | None = None,
     ) -> None:
-        self._threads_before = torch.get_num_threads()
+        self._threads_before = None if threads is None else torch.get_num_threads()
         if threads is not None:
             torch.set_num_threads(threads)
         checkpoint = with_size(load_checkpoint(path), size)
@@ -83,7 +83,8 @@ class TorchRunner(Staged):
 
     def close(self) -> None:
         """Gives the threads back; what else it holds the garbage collector frees."""
-        torch.set_num_threads(self._threads_before)
+        if self._threads_before is not None:
+            torch.set_num_threads(self._threads_before)
 
 
 def with_size(checkpoint: Checkpoint, size: tuple[int, int] | None) -> Checkpoint:
