@@ -19,6 +19,9 @@ def build_optimizer(settings: OptimizerSettings, net: nn.Module, extra: nn.Modul
     Weights of convolutions and linear layers decay; biases, normalisation layers, PReLU slopes and whatever
     else a network may have do not. The backbone, where there is one, learns at ``backbone_factor`` times the rate.
     ``extra`` is trained along with the network.
+
+    A step is one pass over the weights (``fused``): ENet has hundreds of small ones, whose loop took a twelfth of the
+    time of a batch of four at 180×240 on one core.
     """
     whole = nn.ModuleList([net, *([extra] if extra is not None else [])])
     decaying = {id(m.weight) for m in whole.modules() if isinstance(m, _DECAYING)}
@@ -37,10 +40,10 @@ def build_optimizer(settings: OptimizerSettings, net: nn.Module, extra: nn.Modul
     groups = [group for group in groups if group["params"]]
     if settings.kind == "sgd":
         return SGD(
-            groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.nesterov, foreach=True
+            groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.nesterov, fused=True
         )
     kind = AdamW if settings.kind == "adamw" else Adam
-    return kind(groups, lr=settings.learning_rate, foreach=True)
+    return kind(groups, lr=settings.learning_rate, fused=True)
 
 
 def set_rate(optimizer: Optimizer, rate: float) -> None:
