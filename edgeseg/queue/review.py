@@ -9,25 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from edgeseg.errors import ConflictError, QueueError
-from edgeseg.queue.choices import keep_choices
+from edgeseg.queue.choices import keep_choices_by_hand
 from edgeseg.queue.database import Database
-from edgeseg.queue.packing import unpack_regions
-from edgeseg.queue.selection import SelectSettings
 from edgeseg.queue.states import ALLOWED, move, numbers_of
-from edgeseg.queue.tables import STATES, Choice, Event, Item, State
+from edgeseg.queue.tables import STATES, Event, Item, State
 
 Action = Literal["accept", "reject", "return"]
 TARGETS: dict[Action, State] = {"accept": "selected", "reject": "rejected", "return": "flagged"}
 OPEN: tuple[State, ...] = ("flagged", "selected", "rejected")
 """States in which an item is decided on; from ``exported`` on it is in a labeler's hands."""
 MAX_PRIORITY = 9
-REGIONS = SelectSettings.regions_per_frame
-"""Regions that are asked for of an accepted item: its most uncertain ones."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def decide(database: Database, item_id: str, action: Action, seen: str, actor: s
         number = numbers_of(connection, [item_id])[item_id]
         _move(connection, item_id, number, before, after, actor)
         if action == "accept":
-            keep_choices(connection, [_choice(connection, number, actor)])
+            keep_choices_by_hand(connection, [number], actor)
     return Change(item_id, before, after)
 
 
@@ -123,21 +119,6 @@ def _move(
 ) -> None:
     if not move(connection, [number], before, after, actor, note):
         raise _conflict(connection, item_id, number, "state")
-
-
-def _choice(connection: Connection, number: int, actor: str) -> dict[str, Any]:
-    """The row that says what is asked for of an item that a person selected."""
-    batch = f"review-{datetime.now(timezone.utc):%Y%m%d}"
-    packed = connection.scalar(select(Item.regions).where(Item.number == number)) or b""
-    clicks = unpack_regions(packed)["clicks"][:REGIONS]
-    return {
-        "item": number,
-        "batch": batch,
-        "position": connection.scalar(select(func.count()).where(Choice.batch == batch)),
-        "region_indexes": list(range(len(clicks))),
-        "clicks": int(clicks.sum()),
-        "reason": {"accepted_by": actor},
-    }
 
 
 def _conflict(connection: Connection, item_id: str, number: int, column: Literal["state", "priority"]) -> ConflictError:

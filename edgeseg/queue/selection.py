@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from edgeseg.errors import ConfigError
 from edgeseg.queue.candidates import Pool, read_centers, read_pool, read_sample
-from edgeseg.queue.choices import keep_choices
+from edgeseg.queue.choices import REGIONS_PER_FRAME, keep_choices
 from edgeseg.queue.classes import class_names
 from edgeseg.queue.database import Database
 from edgeseg.queue.diversity import FarthestFirst
@@ -38,7 +38,7 @@ class SelectSettings:
     budget_regions: int | None = None
     budget_clicks: int | None = None
     budget_frames: int | None = None
-    regions_per_frame: int = 10
+    regions_per_frame: int = REGIONS_PER_FRAME
     per_vehicle: int | None = None
     per_place: int | None = None
     per_drive: int | None = None

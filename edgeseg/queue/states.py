@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from edgeseg.errors import QueueError
+from edgeseg.queue.choices import keep_choices_by_hand
 from edgeseg.queue.database import Database
 from edgeseg.queue.tables import STATES, Event, Item, State
 
@@ -97,6 +98,8 @@ def numbers_of(connection: Connection, item_ids: Sequence[str]) -> dict[str, int
 def change_state(database: Database, item_ids: Sequence[str], after: str, actor: str, note: str = "") -> int:
     """Moves items by hand, such as to ``rejected`` or back to ``flagged``; the number of those moved.
 
+    Of one that becomes selected the most uncertain regions are asked for.
+
     Raises:
         QueueError: One is not in the queue, or cannot go there from where it is; then none is moved.
     """
@@ -110,7 +113,10 @@ def change_state(database: Database, item_ids: Sequence[str], after: str, actor:
             chosen = select(Item.number).where(Item.number.in_(numbers), Item.state == state)
             inside = list(connection.scalars(chosen))
             if inside and state != target:
-                total += len(move(connection, inside, state, target, actor, note))
+                moved = move(connection, inside, state, target, actor, note)
+                total += len(moved)
+                if (state, target) == ("flagged", "selected"):
+                    keep_choices_by_hand(connection, moved, actor)
     return total
 
 

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.queue.fleet import item_id
 from edgeseg.errors import ConfigError, QueueError
 from edgeseg.queue.database import Database
+from edgeseg.queue.exporting import ExportSettings, _rows
 from edgeseg.queue.listing import ListSettings, list_items
 from edgeseg.queue.states import change_state, history, lease, move, numbers_of, release_expired
 from edgeseg.queue.stats import queue_stats
@@ -31,6 +32,16 @@ def test_a_life_is_written_down(filled: Callable[[int], Database]) -> None:
     assert {row["actor"] for row in found[1:]} == {"someone"}
     assert found[0]["at"] <= before <= found[1]["at"] <= found[4]["at"]
     assert len(history(database, item_id(2))) == 1
+
+
+def test_what_is_selected_by_hand_is_exported(filled: Callable[[int], Database]) -> None:
+    database = filled(3)
+    change_state(database, [item_id(0), item_id(2)], "selected", "anna")
+    rows = {row.item_id: row.region_indexes for row in _rows(ExportSettings(), database)}
+    assert rows == {item_id(0): [0, 1, 2], item_id(2): [0, 1, 2]}
+    assert [row["reason"] for row in list_items(ListSettings(state="selected"), database)] == [
+        {"accepted_by": "anna"}
+    ] * 2
 
 
 def test_a_way_that_does_not_exist_moves_nothing(filled: Callable[[int], Database]) -> None:

@@ -14,12 +14,13 @@ from starlette.responses import HTMLResponse
 
 from edgeseg.classes import ClassMap, voc_color
 from edgeseg.datasets.folder import read_classes
+from edgeseg.queue.choices import REGIONS_PER_FRAME
 from edgeseg.queue.database import Database
 from edgeseg.queue.page.pictures import Pictures
 from edgeseg.queue.page.sessions import Session, Sessions
 from edgeseg.queue.page.settings import PageSettings
 from edgeseg.queue.page.store import Store
-from edgeseg.queue.review import MAX_PRIORITY, OPEN, REGIONS
+from edgeseg.queue.review import MAX_PRIORITY, OPEN
 from edgeseg.queue.tables import STATES
 
 
@@ -70,7 +71,7 @@ def _environment() -> Environment:
     found.filters["age"] = age
     found.filters["moment"] = moment
     found.filters["grouped"] = lambda number: f"{number:,}".replace(",", "\u202f")
-    found.globals |= {"STATES": STATES, "OPEN": OPEN, "MAX_PRIORITY": MAX_PRIORITY, "REGIONS": REGIONS}
+    found.globals |= {"STATES": STATES, "OPEN": OPEN, "MAX_PRIORITY": MAX_PRIORITY, "REGIONS": REGIONS_PER_FRAME}
     return found
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from edgeseg.errors import DataError, QueueError, StoreError
+from edgeseg.queue.choices import REGIONS_PER_FRAME
 from edgeseg.queue.classes import class_names
 from edgeseg.queue.listing import list_quarantine
 from edgeseg.queue.page.chart import miou_chart
@@ -20,7 +21,6 @@ from edgeseg.queue.page.pictures import KINDS, MEDIA_TYPES, Kind
 from edgeseg.queue.page.progress import by_strategy, read_rounds, spent
 from edgeseg.queue.page.store import Row
 from edgeseg.queue.paging import neighbours, read_page
-from edgeseg.queue.review import REGIONS
 from edgeseg.queue.states import count_states, history
 from edgeseg.queue.stats import queue_stats
 from edgeseg.queue.tables import Item
@@ -106,6 +106,6 @@ def _content(context: Context, row: Row) -> dict[str, object]:
     except (DataError, QueueError, StoreError) as error:
         return {"record": None, "problem": str(error), "outlines": [], "legend": [], "kinds": ()}
     # As soon as it is flagged again, what was once asked for says nothing.
-    asked = row.regions if row.state != "flagged" and row.regions is not None else range(REGIONS)
+    asked = row.regions if row.state != "flagged" and row.regions is not None else range(REGIONS_PER_FRAME)
     found = {"outlines": outlines(record, asked), "legend": legend(record, context.classes)}
     return {"record": record, "problem": None, "kinds": tuple(blob.kind for blob in record.blobs), **found}
