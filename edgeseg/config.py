@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from edgeseg.errors import ConfigError
 from edgeseg.files import write_atomic
@@ -52,10 +53,7 @@ def resolve(
     try:
         return TypeAdapter(kind).validate_python(plain)
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']} (got {e['input']!r})" for e in error.errors()
-        ]
-        raise ConfigError("settings cannot be used: " + "; ".join(problems)) from None
+        raise ConfigError("settings cannot be used: " + "; ".join(map(_problem, error.errors()))) from None
 
 
 def to_plain(settings: Any) -> dict[str, Any]:
@@ -116,6 +114,13 @@ def _parse(value: str, text: str) -> Any:
         return yaml.safe_load(value)
     except yaml.YAMLError:
         raise ConfigError(f"--set {text!r}: the value is not valid YAML") from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    where = ".".join(map(str, error["loc"])) or "settings"
+    if error["type"] == "missing" and len(error["loc"]) == 1:
+        return f"{where} is not given, and has no default; give it as an option, or in --config"
+    return f"{where}: {error['msg']} (got {error['input']!r})"
 
 
 def _put(plain: dict[str, Any], name: str, value: Any) -> None:

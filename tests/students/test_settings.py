@@ -28,6 +28,13 @@ def test_settings_survive_the_way_through_plain_data() -> None:
     assert config.resolve(DistillSettings, None, (), config.to_plain(settings)) == settings
 
 
+def test_what_must_be_given_is_named() -> None:
+    with pytest.raises(
+        ConfigError, match="data is not given, and has no default; give it as an option, or in --config"
+    ):
+        config.resolve(TrainSettings, None, (), {"network": "enet"})
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
