@@ -20,7 +20,8 @@ class Recipe:
         teachers: Name → settings; ``file:NAME`` stands for a file given on the command line.
         temperatures: Teacher → T.
         cache: Settings of the cache.
-        cells: Student's cell of the table → settings, beside ``seeds``; those with ``kl_weight`` are distilled.
+        cells: Student's cell of the table → settings, beside ``seeds``; those with ``kl_weight`` are distilled, and one
+            whose ``init`` is ``cell:NAME`` goes on from that cell's checkpoint of the same seed.
         bench: Settings of the latency report.
     """
 
@@ -65,8 +66,15 @@ class Job(CamvidJob[Recipe]):
         cell = {key: value for key, value in self.recipe.cells[name].items() if key != "seeds"}
         distilled = "kl_weight" in cell
         extra = {**cell, "seed": seed, **({"cache": str(self.out / "cache")} if distilled else {})}
+        if first := self.first_of(name, seed):
+            extra["init"] = str(self.out / first / "last.edgeseg")
         kind = students.DistillSettings if distilled else students.TrainSettings
         return self._training(kind, extra)
+
+    def first_of(self, name: str, seed: int) -> str | None:
+        """The run that a student's training goes on from, None where it begins anew."""
+        init = str(self.recipe.cells[name].get("init", ""))
+        return f"{init.removeprefix('cell:')}-seed{seed}" if init.startswith("cell:") else None
 
     def cache_settings(self, split: str, **extra: Any) -> teachers.CacheSettings:
         """Of the ensemble's soft labels."""

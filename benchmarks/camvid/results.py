@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from edgeseg.report import page, plots
 
 YARDSTICK = ("public ENet recipe, 40 epochs at 180×240", 0.549)
 """Adam at 5e-4, ENet class weights, batch 10, no augmentation; mIoU on #val at 360×480."""
+_KEPT = re.compile(r"enet-(ce|distilled)-seed\d+")
+"""Runs whose checkpoints stay beside the tables."""
 LEAD = (
     "Students and teachers trained on `#train` of CamVid alone; each evaluated once, at its end, on `#val` at 360×480. "
     "Percent; mean ± standard deviation over seeds; gains are paired by seed, ± their standard error."
@@ -46,7 +49,7 @@ Table = tuple[list[str], list[list[str]]]
 def _copy_run(job: Job, run: str, results: Path) -> None:
     for kind in ("metrics.jsonl", "config.yaml"):
         write_atomic(results / f"{run}.{kind}", job.portable((job.out / run / kind).read_text()))
-    if run.startswith(("enet-ce-seed", "enet-distilled-seed")):
+    if _KEPT.fullmatch(run):
         found = load_checkpoint(job.out / run / "last.edgeseg")
         info = ModelInfo.from_json(job.portable(found.info.to_json()), run)
         save_checkpoint(results / f"{run}.edgeseg", found.net, info)
@@ -114,7 +117,9 @@ def _runs(job: Job, done: dict[str, Figures]) -> Table:
     for name, seed in job.recipe.runs:
         if (found := done.get(f"{name}-seed{seed}")) is not None:
             figures = [markdown.percent(found[key]) for key in ("miou", "pixel_accuracy", "ece")]
-            epochs = str(job.cell_settings(name, seed).epochs)
+            first = job.first_of(name, seed)
+            before = f"{job.cell_settings(first.rpartition('-')[0], seed).epochs} + " if first else ""
+            epochs = f"{before}{job.cell_settings(name, seed).epochs}"
             rows.append([name, str(seed), epochs, *figures, f"{found['seconds'] / 60:.0f}"])
     return ["cell", "seed", "epochs", "mIoU", "pixel accuracy", "ECE", "minutes"], rows
 

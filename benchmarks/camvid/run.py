@@ -31,7 +31,8 @@ def steps(job: Job) -> list[Step]:
         plan.append(Step("ensemble", lambda: evaluate_ensemble(job), ("cache-built",)))
     for name, seed in job.recipe.runs:
         distilled = "kl_weight" in job.recipe.cells[name]
-        needs = ("cache-built",) if distilled else ()
+        first = job.first_of(name, seed)
+        needs = (*(("cache-built",) if distilled else ()), *((first,) if first else ()))
         run = f"{name}-seed{seed}"
         plan.append(Step(run, lambda name=name, seed=seed: train_cell(job, name, seed), needs))  # type: ignore[misc]
     return plan

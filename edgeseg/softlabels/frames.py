@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgeseg.errors import CacheError, OutputError
 from edgeseg.softlabels.encoding import EncodedFrame
 from edgeseg.softlabels.grid import Grid, axis, positions
+from edgeseg.softlabels.kept import KeptGrids
 from edgeseg.softlabels.layout import FRAMES_NAME, DamageError, Layout, checked_tile, parse_index, parse_key
 from edgeseg.softlabels.memory import Recycler
 from edgeseg.softlabels.places import Place
@@ -42,6 +43,7 @@ class Frames:
         self._bytes: dict[int, int] = {}
         self._arrays: set[str] = set()
         self._memory = Recycler()
+        self._kept = KeptGrids()
         for key, size in place.sizes(FRAMES_NAME).items():
             if found := parse_key(key):
                 self._layouts[found[1]], self._bytes[found[1]] = found[0], size
@@ -89,6 +91,7 @@ class Frames:
             self.discard(sample_id)
         try:
             self._place.write(layout.key(number), frame.shard)
+            self._kept.forget(layout.key(number))
         except OutputError as error:
             raise OutputError(f"{sample_id}: {error}") from None
         self._layouts[number], self._bytes[number] = layout, len(frame.shard)
@@ -102,7 +105,12 @@ class Frames:
         number = self._numbers.get(sample_id, -1)
         if layout := self._layouts.get(number):
             self._place.delete(layout.key(number))
+            self._kept.forget(layout.key(number))
             del self._layouts[number], self._bytes[number]
+
+    def keep(self, memory_mb: float) -> None:
+        """From now on keeps the grids of frames that are read, so that none is decoded twice, up to a bound in MiB."""
+        self._kept = KeptGrids(memory_mb)
 
     def check(self, sample_id: str) -> None:
         """Reads a whole frame and checks every checksum.
@@ -174,10 +182,19 @@ class Frames:
         return out
 
     def _grid(self, layout: Layout, key: str, rows: tuple[int, int], columns: tuple[int, int]) -> tuple[Grid, int, int]:
-        """The grid's samples in rows and columns, from an even row and column that are given too.
+        """The grid's samples in rows and columns, or more, from an even row and column that are given too.
 
         Beyond the frame the nearest sample stands.
         """
+        found = self._kept.get(key)
+        if found is None and self._kept.has_room(self._classes, layout.grid):
+            (height, width) = layout.grid
+            found = self._kept.put(key, *self._decoded(layout, key, (-1, height + 1), (-1, width + 1)))
+        return found or self._decoded(layout, key, rows, columns)
+
+    def _decoded(
+        self, layout: Layout, key: str, rows: tuple[int, int], columns: tuple[int, int]
+    ) -> tuple[Grid, int, int]:
         (height, width), (tall, wide) = layout.grid, layout.tile
         row, column = rows[0] // 2 * 2, columns[0] // 2 * 2
         shape = (-(-(rows[1] - row) // 2) * 2, -(-(columns[1] - column) // 2) * 2)

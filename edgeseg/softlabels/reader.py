@@ -55,6 +55,14 @@ class SoftLabels(Mapping[str, NDArray[np.float32]]):
         layout = self._frames.layout(sample_id)
         return self.info.class_map.num_classes, layout.height, layout.width
 
+    def keep(self, memory_mb: float) -> None:
+        """From now on keeps what is read decoded, up to a bound in MiB: 4 bytes a class and sample of a frame's grid.
+
+        For those who read the same frames again and again. What is read is the same; where frames do not fit, those
+        that came first stay.
+        """
+        self._frames.keep(memory_mb)
+
     def window(
         self, sample_id: str, top: int, left: int, height: int, width: int, size: Size | None = None
     ) -> NDArray[np.float32]:

@@ -50,7 +50,8 @@ class TrainSettings:
         seed: Of everything random.
         workers: Processes that read samples, for each that trains; None is min(2, processors - 1), 0 reads in the
             training process.
-        memory_mb: Most memory for decoded frames, so that none is decoded twice; of each process that trains.
+        memory_mb: Most memory for decoded frames, so that none is decoded twice; of each process that trains. With
+            ``workers`` 0 what they leave holds decoded soft labels.
         iterations_per_epoch: Iterations that count as one epoch, however many samples there are: what trainings on
             differently large datasets share when they are to be compared; None is one pass over the samples.
         extra_loss: A further loss, ``package.module:Class`` of a ``students.ExtraLoss``.

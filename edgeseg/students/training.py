@@ -11,7 +11,7 @@ from typing import Any
 from edgeseg import config, datasets, softlabels
 from edgeseg.modelinfo import ModelInfo
 from edgeseg.students.assembly import build_learner, build_net
-from edgeseg.students.batches import DecodedFrames, TrainingSamples, WindowReader
+from edgeseg.students.batches import DecodedFrames, TrainingSamples
 from edgeseg.students.distribution import Distribution, joined, local_rank
 from edgeseg.students.hardware import Hardware, choose, computing_threads
 from edgeseg.students.run import Run
@@ -87,7 +87,7 @@ def distill(settings: DistillSettings, out: Path, resume: bool = False) -> Train
         softlabels.require_fit(cache, sources.train)
         softlabels.check_gate(cache, settings.require_ensemble_gain)
         unlabeled = open_unlabeled(settings, sources, cache)
-        return _run(settings, start, sources, unlabeled, cache.window, {"soft_labels": cache.info.fingerprint})
+        return _run(settings, start, sources, unlabeled, cache, {"soft_labels": cache.info.fingerprint})
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _run(
     begun: _Begun,
     sources: Sources,
     unlabeled: Unlabeled | None,
-    soft_window: WindowReader | None = None,
+    cache: softlabels.SoftLabels | None = None,
     extra: dict[str, Any] | None = None,
 ) -> TrainResult:
     folder, together = begun.folder, begun.together
@@ -127,9 +127,14 @@ def _run(
     if together.leads:
         config.write(settings, folder.config)
     frames = DecodedFrames(sources.train, settings.memory_mb, sources.uses_labels)
+    val_frames = _val_frames(settings, sources, frames)
+    if cache and settings.workers == 0 and not unlabeled:
+        # Decoding would hold the training up here; loader processes do it beside the training.
+        cache.keep(settings.memory_mb - frames.memory_mb - (val_frames.memory_mb if val_frames else 0))
+    soft_window = cache.window if cache else None
     samples = TrainingSamples(frames, info.preprocess, settings.augment, settings.seed, soft_window)
     learner = build_learner(settings, net, frames, begun.hardware, together)
-    run = Run(learner, folder, saved or start, info, samples, _val_frames(settings, sources, frames))
+    run = Run(learner, folder, saved or start, info, samples, val_frames)
     if unlabeled:
         _add_unlabeled(run, unlabeled)
     if saved:

@@ -53,6 +53,39 @@ def test_window_may_be_resized_on_the_way(tiled: Path) -> None:
     assert np.abs(found - expected).mean() <= 0.02
 
 
+WINDOWS = [(0, 0, 301, 359), (0, 0, 1, 1), (300, 358, 1, 1), (120, 121, 20, 31), (1, 0, 300, 2), (37, 45, 64, 80)]
+
+
+def test_what_is_kept_is_what_is_read(tiled: Path, shard: Shard) -> None:
+    read, kept = softlabels.open(tiled), softlabels.open(tiled)
+    kept.keep(16)
+    kept.window("c", 5, 7, 3, 4)
+    expected = [read.window("c", *window, size=size) for window in WINDOWS for size in (None, (32, 40))]
+    shard(tiled, 2).unlink()
+    found = [kept.window("c", *window, size=size) for window in WINDOWS for size in (None, (32, 40))]
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-6)
+
+
+def test_what_does_not_fit_is_read_again(tiled: Path, shard: Shard) -> None:
+    soft = softlabels.open(tiled)
+    soft.keep(0.1)
+    assert soft["c"].shape == (4, 301, 359)
+    shard(tiled, 2).unlink()
+    with pytest.raises(CacheError, match="are gone"):
+        soft["c"]
+
+
+def test_a_frame_that_is_written_again_is_not_the_kept_one(tiled: Path, draw_probs: Draw) -> None:
+    with CacheWriter(tiled, softlabels.open(tiled).info, resume=True) as writer:
+        writer._frames.keep(16)
+        before = writer._frames.window("c", 0, 0, 301, 359)
+        writer._frames.discard("c")
+        writer.put("c", other := draw_probs(4, 301, 359, temperature=1.0))
+        after = writer._frames.window("c", 0, 0, 301, 359)
+    assert np.abs(after - other).mean() < 0.05 < np.abs(after - before).mean()
+
+
 @pytest.mark.parametrize("window", [(-1, 0, 5, 5), (0, 0, 302, 359), (0, 350, 10, 11), (0, 0, 0, 5)])
 def test_window_outside_is_refused(tiled: Path, window: tuple[int, int, int, int]) -> None:
     with pytest.raises(CacheError, match=r"not inside the 301x359 soft labels of 'c'"):
