@@ -14,7 +14,7 @@ from edgeseg.files import write_atomic
 from edgeseg.report.page import Table
 
 LEAD = (
-    "ENet on CamVid at 180×240, evaluated on `#val` at 360×480, on which nothing was chosen. Percent; mean ± standard "
+    "ENet on CamVid at {height}×{width}, evaluated on `#val` at 360×480, on which nothing was chosen. Percent; mean ± standard "
     "deviation over seeds. `full` labels the same number of frames whole: `% of full` compares at equal iterations. "
     "The thesis counts Q's pixels alone; the share of all pixels stands beside it."
 )
@@ -25,7 +25,7 @@ def keep(job: Job, results: Path) -> None:
     results.mkdir(parents=True, exist_ok=True)
     reports = {arm: active.collect(job.settings(arm), job.out / arm) for arm in job.recipe.arms}
     reports = {arm: report for arm, report in reports.items() if report.rows}
-    parts = [LEAD]
+    parts = [LEAD.format(**job.recipe.common["training"])]
     for arm, report in reports.items():
         parts.append(f"## {arm}\n\n" + "\n\n".join(_markdown(table) for table in _tables(report)))
         page = active.write_report(report, job.out / arm)
