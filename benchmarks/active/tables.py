@@ -14,9 +14,9 @@ from edgeseg.files import write_atomic
 from edgeseg.report.page import Table
 
 LEAD = (
-    "ENet on CamVid at {height}×{width}, evaluated on `#val` at 360×480, on which nothing was chosen. Percent; mean ± standard "
-    "deviation over seeds. `full` labels the same number of frames whole: `% of full` compares at equal iterations. "
-    "The thesis counts Q's pixels alone; the share of all pixels stands beside it."
+    "ENet on CamVid at {height}×{width}, evaluated on `#val` at 360×480, on which nothing was chosen. Percent; mean ± "
+    "standard deviation over seeds. `full` labels the same number of frames whole: `% of full` compares at equal "
+    "iterations. The thesis counts Q's pixels alone; the share of all pixels stands beside it."
 )
 
 
