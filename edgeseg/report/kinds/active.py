@@ -38,7 +38,7 @@ class ActiveKind:
         return Run(
             kind="active learning",
             name=found.name.removesuffix(".json"),
-            lead=f"{count_of(len(means), 'strategy').replace('strategys', 'strategies')}, "
+            lead=f"{count_of(len(means), 'strategy')}, "
             f"{count_of(len({row['seed'] for row in rows}), 'seed')}, "
             f"{count_of(len({row['round'] for row in rows}), 'round')}.",
             sections=(

@@ -144,8 +144,9 @@ def points(share: float | None) -> str:
 
 
 def count_of(number: int, noun: str) -> str:
-    """``1 frame``, ``2 frames``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    """``1 frame``, ``2 frames``, ``2 strategies``."""
+    several = f"{noun[:-1]}ies" if noun.endswith("gy") else f"{noun}s"
+    return f"{number} {noun if number == 1 else several}"
 
 
 def unique(names: Sequence[str]) -> list[str]:
