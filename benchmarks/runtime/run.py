@@ -116,6 +116,14 @@ def deployed_int8(graph: Path, calibrate: str) -> Path:
     return found
 
 
+def deployed_bf16(graph: Path) -> Path:
+    """The deployed graph for OpenVINO to compute in bf16."""
+    found = graph.with_name(f"{graph.stem.removesuffix('-fp32')}-bf16.xml")
+    if not found.exists():
+        export_openvino(graph, found.parent, OpenVinoSettings("bf16"))
+    return found
+
+
 def models(name: str, checkpoint: Path, enet: Path, folder: Path, calibrate: str | None) -> dict[str, Path]:
     """Contestant → the file that it runs."""
     plain = export_plain(checkpoint, folder / f"{name}-plain.onnx", SIZE)
@@ -137,6 +145,7 @@ def models(name: str, checkpoint: Path, enet: Path, folder: Path, calibrate: str
         "host-openvino": logits,
         "ours-onnxruntime": deployed,
         "ours-openvino": deployed,
+        "ours-openvino bf16": deployed_bf16(deployed),
     }
     return {**found, "ours-openvino int8": deployed_int8(deployed, calibrate)} if calibrate else found
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 LOOKS_EVERY_S = 0.5
 ENDS_WITHIN_S = 60
@@ -94,19 +95,22 @@ def memory_figures(samples: list[tuple[float, float]], frames: list[float]) -> d
         frames: Unix times at which frames were done.
 
     Returns:
-        ``most_mb``; medians over the frames' second and last tenth; and the slope of a straight line through all
-        samples after the first fifth, in MB per 1000 frames.
+        ``most_mb``; medians over the frames' second and last tenth; and the slopes of straight lines through all
+        samples after the first fifth, and through those of the last third, in MB per 1000 frames.
     """
     times, resident = np.array(samples).T
     done = np.searchsorted(np.array(frames), times)
     within = (done > 0) & (done < len(frames))
     done, resident = done[within], resident[within]
     share = done / len(frames)
-    settled = share >= 0.2
-    slope = np.polyfit(done[settled], resident[settled], 1)[0] * 1000 if settled.sum() > 2 else 0.0
     return {
         "most_mb": round(float(max(mb for _, mb in samples)), 1),
         "second_tenth_mb": round(float(np.median(resident[(share >= 0.1) & (share < 0.2)])), 1),
         "last_tenth_mb": round(float(np.median(resident[share >= 0.9])), 1),
-        "slope_mb_per_1000_frames": round(float(slope), 4),
+        "slope_mb_per_1000_frames": _slope(done[share >= 0.2], resident[share >= 0.2]),
+        "last_third_slope_mb_per_1000_frames": _slope(done[share >= 2 / 3], resident[share >= 2 / 3]),
     }
+
+
+def _slope(done: NDArray[np.intp], resident: NDArray[np.float64]) -> float:
+    return round(float(np.polyfit(done, resident, 1)[0] * 1000), 4) if len(done) > 2 else 0.0

@@ -103,6 +103,8 @@ class SpoolIndex:
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
+        # Of an agent that runs for months: pages beyond these are the kernel's to keep, not ours to grow by.
+        self._connection.execute("PRAGMA cache_size = -512")
         with self.transaction():
             for statement in SCHEMA.split(";"):
                 self._connection.execute(statement)
