@@ -13,10 +13,12 @@ from edgeseg.active.methods import Method, MethodOptions, Start
 from edgeseg.active.pool import Outside
 from edgeseg.active.round import RoundFolder, Turn
 from edgeseg.active.rows import ActiveReport, Cell, collect, write_rows
+from edgeseg.active.scoring.remote import connected
 from edgeseg.active.settings import ActiveSettings
 from edgeseg.active.start import Beginning
 from edgeseg.active.training import Trained, require_alone
 from edgeseg.active.world import World, open_world
+from edgeseg.cluster import EngineSettings
 from edgeseg.errors import ConfigError, OutputError
 from edgeseg.files import locked, write_atomic
 from edgeseg.progress import say
@@ -24,7 +26,7 @@ from edgeseg.students import TrainSettings
 from edgeseg.students.run_folder import changed
 
 CONFIG = "config.yaml"
-FREE_SETTINGS = ("strategies", "seeds", "launcher", "rounds")
+FREE_SETTINGS = ("strategies", "seeds", "launcher", "engine", "address", "rounds")
 """Settings that may differ when a run goes on: what is done stays done. The last one only beside a fixed ``group``."""
 
 
@@ -39,6 +41,7 @@ def run(settings: ActiveSettings, out: Path, resume: bool = False) -> ActiveRepo
         resume: Whether to go on with what is there; finished steps are not done again.
 
     Raises:
+        ClusterError: The cluster that ``engine`` asks for does not answer, or cannot do its work.
         ConfigError: A setting cannot be used, or differs from those of the run that is there.
         DataError: A dataset cannot be used, or nothing was selected.
         OutputError: ``out`` holds a run, another process is at it, or it cannot be written.
@@ -46,10 +49,11 @@ def run(settings: ActiveSettings, out: Path, resume: bool = False) -> ActiveRepo
     """
     require_alone()
     _claim_folder(settings, out, resume)
-    for seed in settings.seeds:
-        world = open_world(settings, out, seed)
-        for strategy in settings.strategies:
-            _run_cell(world, strategy)
+    with connected(EngineSettings(settings.engine, settings.address)):
+        for seed in settings.seeds:
+            world = open_world(settings, out, seed)
+            for strategy in settings.strategies:
+                _run_cell(world, strategy)
     report = collect(settings, out)
     write_rows(report, out)
     return report

@@ -15,11 +15,15 @@ from edgeseg.active.methods import Method, Round
 from edgeseg.active.oracle import Tally, answer
 from edgeseg.active.partial import write_training_data
 from edgeseg.active.running import open_runner, predicted
+from edgeseg.active.scoring.remote import RemoteScores
+from edgeseg.active.scoring.worker import RoundModel
 from edgeseg.active.training import Trained, trained
 from edgeseg.active.world import World
+from edgeseg.cluster.node import absolute_data
+from edgeseg.deploy.prototypes import PROTOTYPES_KEY
 from edgeseg.deploy.runners.base import Runner
 from edgeseg.errors import DataError
-from edgeseg.files import atomic_folder, write_atomic
+from edgeseg.files import atomic_folder, digest_file, write_atomic
 from edgeseg.students import TrainSettings
 
 SELECTION = "selection.json"
@@ -124,7 +128,23 @@ class Turn:
             prepared=self.prepared,
             folder=own,
             superpixel_px=self.world.settings.superpixel_px,
+            remote=self._remote(runner) if self.world.settings.engine == "ray" else None,
         )
+
+    def _remote(self, runner: Runner) -> RemoteScores:
+        """The same model for the workers of a cluster; prototypes, measured here, travel along."""
+        world, checkpoint = self.world, self.model.checkpoint
+        known = {key: runner.info.extra[key] for key in (PROTOTYPES_KEY,) if key in runner.info.extra}
+        model = RoundModel(
+            data=absolute_data(world.settings.data),
+            asked=world.asked,
+            checkpoint=checkpoint,
+            digest=digest_file(checkpoint),
+            needs=self.method.needs,
+            extra=known,
+            superpixel_px=world.settings.superpixel_px,
+        )
+        return RemoteScores(model, world.frames.sample_ids, world.settings.address)
 
     def _chosen(self, state: Round) -> list[Choice]:
         choices = self.method.select(state)

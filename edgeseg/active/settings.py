@@ -9,6 +9,7 @@ from typing import Any, Literal
 from edgeseg import config
 from edgeseg.active.methods import require_known
 from edgeseg.active.methods.base import Rest
+from edgeseg.cluster import EngineSettings
 from edgeseg.config import STRICT
 from edgeseg.device.superpixels import SUPERPIXEL_PX
 from edgeseg.errors import ConfigError
@@ -43,6 +44,9 @@ class ActiveSettings:
             was labeled, so that every strategy trains the same number of iterations.
         initial_epochs: Epochs of the training on P; None is ``epochs``.
         launcher: Words that start the processes of a round's training, such as ``[torchrun, --nproc-per-node, 4]``.
+        engine: Where strategies of the vehicle score the frames of Q: ``local``, or ``ray``, on the workers of a Ray
+            cluster, which find ``data`` and the run's folder under the paths that they have here.
+        address: Of the cluster, see ``cluster.EngineSettings``.
         training: Further settings of the trainings, as ``train --set``; ``network`` is one of them.
         method: Strategy → its own options, as ``--set method.superpixel.region_score=sum``.
     """
@@ -67,6 +71,8 @@ class ActiveSettings:
     epochs: int = 20
     initial_epochs: int | None = None
     launcher: tuple[str, ...] = ()
+    engine: Literal["local", "ray"] = "local"
+    address: str | None = None
     training: dict[str, Any] = field(default_factory=dict)
     method: dict[str, Any] = field(default_factory=dict)
 
@@ -85,6 +91,7 @@ class ActiveSettings:
             require_known(strategy)
         if clash := sorted(set(self.training) & set(_SET_BY_LOOP)):
             raise ConfigError(f"training.{', training.'.join(clash)}: set by the loop itself; leave it away")
+        EngineSettings(self.engine, self.address)
         self.trained(0, 1)
 
     def trained(self, seed: int, iterations: int) -> TrainSettings:

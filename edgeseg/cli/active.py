@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgeseg.cli.common import Config, Json, Overrides, Resume, parse_size, print_json, print_table
+from edgeseg.cli.common import ClusterAddress, Config, Json, Overrides, Resume, parse_size, print_json, print_table
 
 app = typer.Typer(help="Simulate the labeling loop: an oracle answers from ground truth.", no_args_is_help=True)
 
@@ -48,12 +48,20 @@ def run(
     ] = None,
     size: Annotated[str | None, typer.Option("--size", metavar="HxW", help="Training input, height first.")] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Of a round's training.")] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", metavar="local|ray", help="Where the vehicle's strategies score Q.")
+    ] = None,
+    address: ClusterAddress = None,
     config: Config = None,
     overrides: Overrides = None,
     resume: Resume = False,
     as_json: Json = False,
 ) -> None:
-    """Run the loop for strategies and seeds: select, ask, retrain, evaluate; then write tables and a page."""
+    """Run the loop for strategies and seeds: select, ask, retrain, evaluate; then write tables and a page.
+
+    With --engine ray, the workers of a Ray cluster score the frames, each with the round's model; every node must find
+    D and --out under the same absolute paths. --set launcher=[torchrun,...] starts the trainings.
+    """
     from edgeseg import active
     from edgeseg.config import resolve
 
@@ -73,6 +81,8 @@ def run(
         "start": start,
         "semi": semi,
         "epochs": epochs,
+        "engine": engine,
+        "address": address,
         "training.network": network,
         "training.height": height_width and height_width[0],
         "training.width": height_width and height_width[1],

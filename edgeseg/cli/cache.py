@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeseg.cli.common import Config, Json, Overrides, Resume, print_json, print_table
+from edgeseg.cli.common import ClusterAddress, Config, Json, Overrides, Resume, print_json, print_table
 from edgeseg.errors import CacheError, UsageError
 
 if TYPE_CHECKING:
@@ -29,13 +29,6 @@ TeacherClasses = Annotated[
     typer.Option("--teacher-classes", help="Class map of each package.module:factory teacher, in order."),
 ]
 Engine = Annotated[str, typer.Option("--engine", metavar="local|ray", help="Where the teachers run.")]
-Address = Annotated[
-    str | None,
-    typer.Option(
-        "--address",
-        help="With --engine ray: the cluster's HOST:PORT; default: RAY_ADDRESS, a cluster running here, or a new one.",
-    ),
-]
 
 
 @app.command()
@@ -56,7 +49,7 @@ def build(
     ] = None,
     remap: Annotated[Path | None, typer.Option("--remap", help="Table of a teacher's class names to D's.")] = None,
     engine: Engine = "local",
-    address: Address = None,
+    address: ClusterAddress = None,
     config: Config = None,
     overrides: Overrides = None,
     resume: Resume = False,
@@ -133,7 +126,7 @@ def repair(
     teacher_weights: TeacherWeights = None,
     teacher_classes: TeacherClasses = None,
     engine: Engine = "local",
-    address: Address = None,
+    address: ClusterAddress = None,
     as_json: Json = False,
 ) -> None:
     """Compute again what is damaged or missing, and nothing else; other teachers or data are refused."""

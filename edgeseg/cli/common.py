@@ -19,6 +19,13 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help="One setting 
 
 Db = Annotated[str, typer.Option("--db", metavar="URL", help="SQLite file, or postgresql://USER@HOST/NAME.")]
 DEFAULT_DB = "edgeseg-queue.db"
+ClusterAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="With --engine ray: the cluster's HOST:PORT; default: RAY_ADDRESS, a cluster running here, or a new one.",
+    ),
+]
 
 
 def parse_size(text: str | None, option: str) -> tuple[int, int] | None:

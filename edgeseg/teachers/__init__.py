@@ -1,7 +1,7 @@
 """Teachers: the ensemble's mathematics, and building the soft-label cache over a dataset."""
 
+from edgeseg.cluster import EngineSettings
 from edgeseg.teachers.build import build_cache
-from edgeseg.teachers.engines import EngineSettings
 from edgeseg.teachers.ensemble import combine
 from edgeseg.teachers.repair import RepairReport, repair_cache
 from edgeseg.teachers.settings import CacheSettings

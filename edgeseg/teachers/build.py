@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgeseg import config, datasets, softlabels
+from edgeseg.cluster import EngineSettings
 from edgeseg.datasets import Dataset
 from edgeseg.progress import say
 from edgeseg.remap import Table, load_table
 from edgeseg.softlabels import CacheInfo, CacheWriter, TeacherRecord
 from edgeseg.teachers.construction import Construction
-from edgeseg.teachers.engines import EngineSettings, open_engine
+from edgeseg.teachers.engines import open_engine
 from edgeseg.teachers.kept import KeptProbs
 from edgeseg.teachers.loading import load_teachers
 from edgeseg.teachers.settings import CacheSettings

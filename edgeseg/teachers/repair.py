@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from edgeseg import datasets, softlabels
+from edgeseg.cluster import EngineSettings
 from edgeseg.datasets import Dataset
 from edgeseg.errors import CacheError
 from edgeseg.softlabels import CacheInfo, CacheWriter, TeacherRecord
 from edgeseg.teachers.build import HERE
 from edgeseg.teachers.construction import Construction
-from edgeseg.teachers.engines import EngineSettings, open_engine
+from edgeseg.teachers.engines import open_engine
 from edgeseg.teachers.makers import load_makers, settings_of, table_of
 from edgeseg.teachers.settings import CacheSettings
 from edgeseg.teachers.teacher import Teacher

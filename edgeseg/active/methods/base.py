@@ -23,11 +23,12 @@ from typing import Any, ClassVar, Literal
 
 from edgeseg.active.choices import Budget, Choice
 from edgeseg.active.pool import Outside, Pool
+from edgeseg.active.scoring.remote import RemoteScores
+from edgeseg.active.scoring.score import view_of
 from edgeseg.datasets import Dataset
 from edgeseg.deploy.runners.base import Runner
 from edgeseg.device.superpixels import SUPERPIXEL_PX
 from edgeseg.device.view import FrameView
-from edgeseg.dropout import maskable
 from edgeseg.errors import ConfigError, TrainingError
 from edgeseg.students import TrainSettings
 
@@ -123,6 +124,7 @@ class Round:
         prepared: Folder that ``prepare`` filled.
         folder: The method's own in this round; what is in it is kept where the run goes on after being killed.
         superpixel_px: Nominal pixels of a region.
+        remote: Where a cluster scores frames; None where this process does.
         figures: What is told in the results.
     """
 
@@ -139,6 +141,7 @@ class Round:
     prepared: Path
     folder: Path
     superpixel_px: int = SUPERPIXEL_PX
+    remote: RemoteScores | None = None
     figures: dict[str, float] = field(default_factory=dict)
 
     def tell(self, **figures: float) -> None:
@@ -154,11 +157,7 @@ class Round:
 
     def view(self, index: int) -> FrameView:
         """A frame of the pool with what the model says of it; pixels asked for before count as not wanted."""
-        frame = self.pool.frame(index)
-        outputs = self.runner.infer(frame.image)
-        ignored = self.pool.asked(index)
-        masked = maskable(self.runner)
-        return FrameView(frame, outputs, self.runner.info, self.superpixel_px, self.runner.infer, ignored, masked)
+        return view_of(self.pool, self.runner, self.superpixel_px, index)
 
 
 class Method(ABC):

@@ -8,8 +8,7 @@ labels single pixels, a person would not. Under a budget in clicks it is the veh
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,12 +17,12 @@ from numpy.typing import NDArray
 
 from edgeseg.active.choices import Budget, Choice, fitting, region_choices
 from edgeseg.active.methods.base import Method, MethodOptions, Round, ranked
+from edgeseg.active.scoring.score import checked_score
 from edgeseg.device import strategies
 from edgeseg.device.regions import areas, outlines
-from edgeseg.device.strategies import FrameScore, Strategy, StrategyOptions
+from edgeseg.device.strategies import Strategy, StrategyOptions
 from edgeseg.device.strategies.pixelwise import Pixelwise, groups
 from edgeseg.device.view import FrameView
-from edgeseg.errors import DataError
 from edgeseg.files import digest_text
 
 
@@ -56,8 +55,7 @@ class VehicleMethod(Method):
     def select(self, state: Round) -> Iterator[Choice]:
         """Regions of the group's frames, frame by frame."""
         with strategies.opened(self.name, self._options(state.committee)) as strategy:
-            scored = ((i, self._score(strategy, state.view(i)).value) for i in state.pool.untouched())
-            group = [index for index, _ in ranked(scored)][: state.group]
+            group = [index for index, _ in ranked(self._scores(strategy, state))][: state.group]
             left = state.budget.amount
             for number, index in enumerate(group):
                 # What earlier frames left goes to the later ones; under a budget in pixels none gets more than m.
@@ -70,11 +68,12 @@ class VehicleMethod(Method):
         share, seed = self.options.share, self.options.seed
         return StrategyOptions(region_share=share, seed=seed, committee=committee, **self.own)
 
-    def _score(self, strategy: Strategy, view: FrameView) -> FrameScore:
-        verdict = strategy.score(view)
-        if not (math.isfinite(verdict.value) and np.isfinite(verdict.region_values).all()):
-            raise DataError(f"frame {view.frame.id}: strategy {self.name} gave a score that is not finite")
-        return verdict
+    def _scores(self, strategy: Strategy, state: Round) -> Iterable[tuple[int, float]]:
+        """Each untouched frame and its score."""
+        untouched = state.pool.untouched()
+        if state.remote is not None:
+            return state.remote.scores(self.name, self._options(state.committee), untouched)
+        return ((i, checked_score(self.name, strategy, state.view(i)).value) for i in untouched)
 
     def _of_frame(self, strategy: Strategy, state: Round, index: int, allowed: Budget) -> Iterator[Choice]:
         view = state.view(index)
@@ -84,7 +83,7 @@ class VehicleMethod(Method):
                 yield self._single_pixels(strategy, view, index, min(most, allowed.amount))
                 return
             allowed = Budget("pixels", min(most, allowed.amount))
-        verdict = self._score(strategy, view)
+        verdict = checked_score(self.name, strategy, view)
         order = np.argsort(-verdict.region_values, kind="stable")
         if allowed.unit == "pixels":  # outlines cost time, so only of what will be taken
             order = order[fitting(areas(verdict.labels)[order], allowed.amount)]

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.datasets import Dataset
-from edgeseg.errors import ConfigError
 from edgeseg.softlabels import CacheInfo
 from edgeseg.teachers.kept import KeptProbs
 from edgeseg.teachers.teacher_set import MixedFrame
-
-
-@dataclass(frozen=True)
-class EngineSettings:
-    """Where the teachers run; it makes no difference to what they say.
-
-    Attributes:
-        engine: ``local``, in this process, or ``ray``, on the workers of a Ray cluster.
-        address: Of the Ray cluster, such as ``10.0.0.1:6379``. None takes ``RAY_ADDRESS``, else a cluster that
-            runs on this machine, else starts one here for the time of the build.
-    """
-
-    engine: Literal["local", "ray"] = "local"
-    address: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.engine not in ("local", "ray"):
-            raise ConfigError(f"--engine {self.engine}: is unknown; write local or ray")
-        if self.address is not None and self.engine != "ray":
-            raise ConfigError(f"--address {self.address}: names a Ray cluster; it goes with --engine ray")
 
 
 class Engine(Protocol):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgeseg.cluster import EngineSettings
 from edgeseg.remap import Table
-from edgeseg.teachers.engines.base import Engine, EngineSettings
+from edgeseg.teachers.engines.base import Engine
 from edgeseg.teachers.engines.local import LocalEngine
 from edgeseg.teachers.settings import CacheSettings
 from edgeseg.teachers.teacher import Teacher

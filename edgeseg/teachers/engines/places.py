@@ -1,22 +1,12 @@
-"""Files and datasets by absolute path, for processes that start in another folder."""
+"""The files of teachers by absolute path, for processes that start in another folder."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
-from edgeseg.datasets import parse_spec
+from edgeseg.cluster.node import absolute_data
 from edgeseg.teachers.settings import CacheSettings
-
-
-def absolute_data(spec: str) -> str:
-    """The same dataset, ``LAYOUT:PATH[#SPLIT]``, with an absolute path; what is drawn has no path."""
-    layout = parse_spec(spec)[0]
-    if layout == "synthetic":
-        return spec
-    # Joined as text, since what follows the last # is no part of the path and must stay as it is.
-    return f"{layout}:{os.path.join(Path.cwd(), spec.partition(':')[2])}"  # noqa: PTH118
 
 
 def absolute_files(settings: CacheSettings) -> CacheSettings:

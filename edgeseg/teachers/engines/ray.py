@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.cluster.connection import connect
+from edgeseg.cluster.node import absolute_data
+from edgeseg.cluster.pool import Pool
 from edgeseg.datasets import Dataset
 from edgeseg.remap import Table
 from edgeseg.softlabels import CacheInfo
-from edgeseg.teachers.engines.places import absolute_data, absolute_files
-from edgeseg.teachers.engines.ray_cluster import connect
-from edgeseg.teachers.engines.ray_pool import Pool
+from edgeseg.teachers.engines.places import absolute_files
 from edgeseg.teachers.engines.ray_worker import TeacherWorker
 from edgeseg.teachers.kept import KeptProbs
 from edgeseg.teachers.settings import CacheSettings
@@ -45,7 +46,9 @@ class RayEngine:
         self, settings: CacheSettings, table: Table | None, digests: Sequence[str], address: str | None
     ) -> None:
         self._cluster = connect(address)
-        self._pool = Pool(self._cluster, TeacherWorker, (absolute_files(settings), table, list(digests)))
+        self._pool = Pool(
+            self._cluster, TeacherWorker, (absolute_files(settings), table, list(digests)), "the teachers"
+        )
 
     def keep(self, kept: KeptProbs) -> None:
         """Nothing: a frame may be counted on one machine and mixed on another."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import __version__, datasets
+from edgeseg.cluster.node import naming_node, require_version
 from edgeseg.datasets import Dataset
-from edgeseg.errors import ClusterError, EdgesegError
+from edgeseg.errors import ClusterError
 from edgeseg.remap import Table
 from edgeseg.softlabels import CacheInfo
 from edgeseg.teachers.loading import load_teachers
@@ -47,9 +45,8 @@ class TeacherWorker:
             ClusterError: Version or teachers are not those of the machine that writes the cache.
             ConfigError, ModelError: A teacher cannot be used on this machine.
         """
-        with _naming_node():
-            if __version__ != self._version:
-                raise ClusterError(f"edgeseg {__version__} instead of {self._version}; install the same on every node")
+        with naming_node():
+            require_version(self._version)
             dataset = _open(self._settings.data)
             teachers = load_teachers(self._settings, dataset.class_map, self._table)
             for teacher, digest in zip(teachers, self._digests, strict=True):
@@ -58,12 +55,12 @@ class TeacherWorker:
 
     def count(self, data: str, index: int) -> NDArray[np.int64]:
         """See ``TeacherSet.count``."""
-        with _naming_node():
+        with naming_node():
             return self._teachers.count(_open(data), index)
 
     def mix(self, data: str, index: int, info: CacheInfo) -> MixedFrame:
         """See ``TeacherSet.mix``."""
-        with _naming_node():
+        with naming_node():
             return self._teachers.mix(_open(data), index, info)
 
 
@@ -78,11 +75,3 @@ def _require_same(teacher: Teacher, digest: str) -> None:
             f"teacher {teacher.spec.model} is another one here ({teacher.digest[:12]}… instead of {digest[:12]}…); "
             "copy the same file to every node"
         )
-
-
-@contextmanager
-def _naming_node() -> Iterator[None]:
-    try:
-        yield
-    except EdgesegError as error:
-        raise type(error)(f"on node {socket.gethostname()}: {error}") from None

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from edgeseg.cluster.node import absolute_data
 from edgeseg.datasets import parse_spec
 from edgeseg.teachers import CacheSettings
-from edgeseg.teachers.engines.places import absolute_data, absolute_files
+from edgeseg.teachers.engines.places import absolute_files
 
 
 @pytest.fixture(autouse=True)

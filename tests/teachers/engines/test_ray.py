@@ -1,4 +1,4 @@
-"""A cluster of two nodes on this machine, each with one CPU."""
+"""Soft labels from the workers of a cluster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,9 @@ import yaml
 from PIL import Image
 
 from edgeseg.datasets.camvid import CLASS_MAP
-from edgeseg.errors import ClusterError, DataError, MissingDependencyError
+from edgeseg.errors import ClusterError, MissingDependencyError
 from edgeseg.teachers import CacheSettings, EngineSettings, build_cache
-from edgeseg.teachers.engines.ray_cluster import connect
-from edgeseg.teachers.engines.ray_pool import Pool
+from tests.two_nodes import two_nodes
 
 FACTORY = """
 import os, time
@@ -45,30 +43,6 @@ def trace(layer, images):
         return
     (folder / "victim").write_text(str(os.getpid()))
     time.sleep(600)
-
-class Worker:
-    '''A light one for the pool, which imports no torch.'''
-
-    def load(self):
-        pass
-
-    def square(self, number):
-        return number * number
-
-    def die(self, number):
-        os.kill(os.getpid(), 9)
-
-    def fail(self, number):
-        raise ValueError(f"no such operator for {number}")
-
-    def refuse(self, number):
-        from edgeseg.errors import DataError
-
-        raise DataError(f"frame {number} is no image")
-
-class Unloadable(Worker):
-    def load(self):
-        os.kill(os.getpid(), 9)
 """
 FRAMES = 8
 
@@ -92,23 +66,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster(place: Path) -> Iterator[str]:
-    """Address of a cluster of two nodes with an address of the loopback interface each."""
-    ray_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: the cluster did not run")
-    node = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-    with pytest.MonkeyPatch.context() as patch:
-        # Inherited by the workers. Ray would replace 127.0.0.1 by the address of another interface.
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(place / "code"), *filter(None, sys.path)]))
+    """Address of a cluster of two nodes."""
+    with two_nodes(place / "code", EDGESEG_TEST_TRACE=str(place)) as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGESEG_TEST_TRACE", str(place))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_worker_niceness", "0")
-        patch.setenv("OMP_NUM_THREADS", "1")
-        patch.syspath_prepend(place / "code")
-        found = ray_utils.Cluster(initialize_head=True, head_node_args={**node, "node_ip_address": "127.0.0.2"})
-        try:
-            found.add_node(**node, node_ip_address="127.0.0.3")
-            yield found.address
-        finally:
-            found.shutdown()
+        yield address
 
 
 @pytest.fixture
@@ -149,56 +110,6 @@ def test_worker_killed_in_the_middle_of_a_frame_costs_that_frame_alone(
     assert len(seen) == 2 * FRAMES + 1, "twice each, to measure and to mix, and the frame that was cut off once more"
     assert str(killed[0]) in seen and len(set(seen)) >= 2
     assert tree(tmp_path / "two") == tree(tmp_path / "one")
-
-
-@pytest.fixture
-def pool(cluster: str) -> Iterator[Callable[[str], Pool]]:
-    """Makes a pool of a class of ``ray_teachers``."""
-    connected = connect(cluster)
-    pools = []
-
-    def make(kind: str) -> Pool:
-        pools.append(Pool(connected, getattr(import_module("ray_teachers"), kind), ()))
-        return pools[-1]
-
-    yield make
-    for made in pools:
-        made.close()
-    connected.close()
-
-
-def names(number: int) -> str:
-    return f"train/frame{number}"
-
-
-def work(pool: Pool, method: str) -> dict[int, int]:
-    return dict(pool.run(range(5), method, lambda number: (number,), names))
-
-
-def test_pool_does_every_item_once(pool: Callable[[str], Pool]) -> None:
-    workers = pool("Worker")
-    assert work(workers, "square") == {0: 0, 1: 1, 2: 4, 3: 9, 4: 16}
-    assert dict(workers.run([], "square", lambda number: (number,), names)) == {}
-
-
-def test_a_frame_that_kills_every_worker_is_named(pool: Callable[[str], Pool]) -> None:
-    with pytest.raises(ClusterError, match=r"^train/frame\d: 3 workers of the Ray cluster .* died at this frame: "):
-        work(pool("Worker"), "die")
-
-
-def test_an_unknown_error_of_a_worker_names_frame_and_reason(pool: Callable[[str], Pool]) -> None:
-    with pytest.raises(ClusterError, match=r"^train/frame\d: a worker .* failed: ValueError: no such operator"):
-        work(pool("Worker"), "fail")
-
-
-def test_an_error_of_ours_comes_back_as_it_was(pool: Callable[[str], Pool]) -> None:
-    with pytest.raises(DataError, match=r"^frame \d is no image$"):
-        work(pool("Worker"), "refuse")
-
-
-def test_workers_that_cannot_load_their_teachers(pool: Callable[[str], Pool]) -> None:
-    with pytest.raises(ClusterError, match=r"died while it loaded the teachers: .*is edgeseg installed on every node"):
-        work(pool("Unloadable"), "square")
 
 
 def test_address_where_nothing_answers(settings: CacheSettings, tmp_path: Path) -> None:

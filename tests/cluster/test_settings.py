@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from edgeseg.cluster import EngineSettings
 from edgeseg.errors import ConfigError
-from edgeseg.teachers import EngineSettings
 
 
 def test_unknown_engine_is_refused() -> None:

@@ -6,9 +6,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from edgeseg.cluster.connection import Cluster
 from edgeseg.errors import ClusterError, EdgesegError
 from edgeseg.progress import say
-from edgeseg.teachers.engines.ray_cluster import Cluster
 
 MOST_DEATHS: Final = 3
 START_SECONDS: Final = 600.0
@@ -24,9 +24,11 @@ class Pool:
         cluster: Where they run.
         kind: Their class; its ``load`` makes one ready.
         arguments: Of its constructor.
+        loads: What ``load`` loads, for messages.
     """
 
-    def __init__(self, cluster: Cluster, kind: type, arguments: tuple[Any, ...]) -> None:
+    def __init__(self, cluster: Cluster, kind: type, arguments: tuple[Any, ...], loads: str) -> None:
+        self._loads = loads
         self._ray = cluster.ray
         self._name = cluster.name
         make = self._ray.remote(
@@ -111,11 +113,11 @@ class Pool:
     def _finish_start(self, reference: Any) -> None:
         actor = self._starting.pop(reference)
         try:
-            self._result(reference, "loading the teachers")
+            self._result(reference, f"loading {self._loads}")
         except self._ray.exceptions.RayError as error:
             raise ClusterError(
-                f"a worker of {self._name} died while it loaded the teachers: {_last_line(error)}; is edgeseg "
-                "installed on every node, with memory enough for all teachers?"
+                f"a worker of {self._name} died while it loaded {self._loads}: {_last_line(error)}; is edgeseg "
+                f"installed on every node, with memory enough for {self._loads}?"
             ) from None
         self._free.append(actor)
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from edgeseg.cluster import connection
 from edgeseg.errors import ClusterError
-from edgeseg.teachers.engines import ray_cluster
 
 
 class FakeRay:
@@ -35,12 +35,12 @@ class FakeRay:
 def test_a_worker_takes_a_gpu_or_a_node(
     monkeypatch: pytest.MonkeyPatch, nodes: list[tuple[float, float]], expected: tuple[int, float, int]
 ) -> None:
-    monkeypatch.setattr(ray_cluster, "require", lambda module, extra: FakeRay(*nodes))
-    cluster = ray_cluster.connect(None)
+    monkeypatch.setattr(connection, "require", lambda module, extra: FakeRay(*nodes))
+    cluster = connection.connect(None)
     assert (cluster.workers, cluster.cpus, cluster.gpus) == expected and not cluster.is_ours
 
 
 def test_cluster_without_processors_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_cluster, "require", lambda module, extra: FakeRay((0, 0)))
+    monkeypatch.setattr(connection, "require", lambda module, extra: FakeRay((0, 0)))
     with pytest.raises(ClusterError, match=r"has neither CPUs nor GPUs; start nodes with: ray start --address"):
-        ray_cluster.connect(None)
+        connection.connect(None)
