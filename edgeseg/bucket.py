@@ -24,6 +24,7 @@ ANNOUNCED = "announced"
 REQUESTS = "requests"
 _ARRIVAL = re.compile(r"arrivals/([A-Za-z0-9][A-Za-z0-9._-]{0,63})/(\d{8})/(\d{12})-([0-9a-f]{64})")
 _REQUEST = re.compile(r"requests/([A-Za-z0-9][A-Za-z0-9._-]{0,63})/([0-9a-f]{64})")
+_ANNOUNCED = re.compile(r"announced/([A-Za-z0-9][A-Za-z0-9._-]{0,63})/([0-9a-f]{64})\.json")
 _RECORD = re.compile(r"records/([A-Za-z0-9][A-Za-z0-9._-]{0,63})/([0-9a-f]{64})\.json")
 
 
@@ -47,6 +48,15 @@ def arrival_key(vehicle: str, item_id: str, moment: datetime) -> str:
 def announced_key(vehicle: str, item_id: str) -> str:
     """Key of a record that was sent ahead of its blobs."""
     return f"{ANNOUNCED}/{vehicle}/{item_id}.json"
+
+
+def parse_announced(key: str) -> tuple[str, str]:
+    """(vehicle, item id) of a record that was sent ahead of its blobs.
+
+    Raises:
+        DataError: The key has another form.
+    """
+    return _owner(_ANNOUNCED, key, f"no announced record's key; the form is {ANNOUNCED}/VEHICLE/ITEM_ID.json")
 
 
 def request_key(vehicle: str, item_id: str) -> str:

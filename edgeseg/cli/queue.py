@@ -14,6 +14,15 @@ from edgeseg.cli.common import DEFAULT_DB, Config, Db, Json, Overrides, print_js
 
 app = typer.Typer(help="Take uploads in, choose what to label, take labels back.", no_args_is_help=True)
 queue_page.register(app)
+BudgetRegions = Annotated[int | None, typer.Option("--budget-regions", metavar="N")]
+BudgetClicks = Annotated[int | None, typer.Option("--budget-clicks", metavar="N")]
+BudgetFrames = Annotated[int | None, typer.Option("--budget-frames", metavar="N")]
+PerVehicle = Annotated[int | None, typer.Option("--per-vehicle", help="Frames of one vehicle at most.")]
+PerPlace = Annotated[int | None, typer.Option("--per-place", help="Frames of one place at most.")]
+PerDrive = Annotated[int | None, typer.Option("--per-drive", help="Frames of one drive at most.")]
+Diversity = Annotated[
+    float | None, typer.Option("--diversity", help="0: by value alone; 1: by distance alone; default 0.5.")
+]
 Classes = Annotated[Path, typer.Option("--classes", metavar="FILE", help="classes.yaml: names of the train ids.")]
 
 
@@ -73,15 +82,13 @@ def list_items(
 @app.command()
 def select(
     db: Db = DEFAULT_DB,
-    budget_regions: Annotated[int | None, typer.Option("--budget-regions", metavar="N")] = None,
-    budget_clicks: Annotated[int | None, typer.Option("--budget-clicks", metavar="N")] = None,
-    budget_frames: Annotated[int | None, typer.Option("--budget-frames", metavar="N")] = None,
-    per_vehicle: Annotated[int | None, typer.Option("--per-vehicle", help="Frames of one vehicle at most.")] = None,
-    per_place: Annotated[int | None, typer.Option("--per-place", help="Frames of one place at most.")] = None,
-    per_drive: Annotated[int | None, typer.Option("--per-drive", help="Frames of one drive at most.")] = None,
-    diversity: Annotated[
-        float | None, typer.Option("--diversity", help="0: by value alone; 1: by distance alone; default 0.5.")
-    ] = None,
+    budget_regions: BudgetRegions = None,
+    budget_clicks: BudgetClicks = None,
+    budget_frames: BudgetFrames = None,
+    per_vehicle: PerVehicle = None,
+    per_place: PerPlace = None,
+    per_drive: PerDrive = None,
+    diversity: Diversity = None,
     batch: Annotated[str | None, typer.Option("--batch", help="Name of this selection.")] = None,
     config: Config = None,
     overrides: Overrides = None,
@@ -92,19 +99,43 @@ def select(
     from edgeseg.queue.database import Database
     from edgeseg.queue.selection import SelectSettings, select_items
 
-    options = {
-        "budget_regions": budget_regions,
-        "budget_clicks": budget_clicks,
-        "budget_frames": budget_frames,
-        "per_vehicle": per_vehicle,
-        "per_place": per_place,
-        "per_drive": per_drive,
-        "diversity": diversity,
-        "batch": batch,
-    }
-    settings = resolve(SelectSettings, config, overrides or (), options)
+    budgets = {"budget_regions": budget_regions, "budget_clicks": budget_clicks, "budget_frames": budget_frames}
+    caps = {"per_vehicle": per_vehicle, "per_place": per_place, "per_drive": per_drive, "diversity": diversity}
+    settings = resolve(SelectSettings, config, overrides or (), {**budgets, **caps, "batch": batch})
     with Database(db) as database:
         report = select_items(settings, database).to_dict()
+    _report(report, as_json)
+
+
+@app.command()
+def request(
+    bucket: Annotated[str, typer.Argument(metavar="URL", help="Where edgeseg upload --blobs on-request writes.")],
+    db: Db = DEFAULT_DB,
+    budget_regions: BudgetRegions = None,
+    budget_clicks: BudgetClicks = None,
+    budget_frames: BudgetFrames = None,
+    per_vehicle: PerVehicle = None,
+    per_place: PerPlace = None,
+    per_drive: PerDrive = None,
+    diversity: Diversity = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Ask vehicles for the pictures of records that they sent ahead, under one budget.
+
+    What is chosen, and how, is as in select; the next pass of a vehicle's upload brings it, and ingest takes it in.
+    """
+    from edgeseg.config import resolve
+    from edgeseg.queue.database import Database
+    from edgeseg.queue.requesting import request_blobs
+    from edgeseg.queue.selection import SelectSettings
+
+    budgets = {"budget_regions": budget_regions, "budget_clicks": budget_clicks, "budget_frames": budget_frames}
+    caps = {"per_vehicle": per_vehicle, "per_place": per_place, "per_drive": per_drive, "diversity": diversity}
+    settings = resolve(SelectSettings, config, overrides or (), {**budgets, **caps})
+    with Database(db) as database:
+        report = request_blobs(bucket, settings, database).to_dict()
     _report(report, as_json)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,21 @@ class Pool:
         return len(self.numbers)
 
 
+class PoolRow(NamedTuple):
+    """What the pool needs of an item; ``tables.Item`` says what each is."""
+
+    number: int
+    item_id: str
+    vehicle: str
+    drive: str
+    place: str | None
+    strategy: str
+    score: float
+    signature: int
+    priority: int
+    regions: bytes
+
+
 def read_pool(connection: Connection, size: int = POOL) -> Pool:
     """Flagged items: all with a priority, and of each strategy and class the most uncertain ones.
 
@@ -69,7 +84,7 @@ def read_pool(connection: Connection, size: int = POOL) -> Pool:
             )
             best = inside.order_by(Item.score.desc()).limit(max(1, size // len(strata)))
             rows |= {row.number: row for row in connection.execute(best)}
-    return _pool([rows[number] for number in sorted(rows)])
+    return pool_of([rows[number] for number in sorted(rows)])
 
 
 def read_centers(connection: Connection) -> NDArray[np.int64]:
@@ -92,18 +107,7 @@ def read_sample(connection: Connection, size: int = SAMPLE) -> list[bytes]:
 
 
 def _columns() -> Any:
-    return select(
-        Item.number,
-        Item.item_id,
-        Item.vehicle,
-        Item.drive,
-        Item.place,
-        Item.strategy,
-        Item.score,
-        Item.signature,
-        Item.priority,
-        Item.regions,
-    )
+    return select(*(Item.__table__.c[name] for name in PoolRow._fields))
 
 
 def _count_to(connection: Connection, most: int) -> int:
@@ -117,7 +121,8 @@ def _strata(connection: Connection) -> list[tuple[str, int | None]]:
     return [(row.strategy, row.focus) for row in rows]
 
 
-def _pool(rows: Sequence[Row[Any]]) -> Pool:
+def pool_of(rows: Sequence[Row[Any] | PoolRow]) -> Pool:
+    """Candidates from rows in order of their numbers."""
     strategies = sorted({row.strategy for row in rows})
     return Pool(
         numbers=np.array([row.number for row in rows], np.int64),

@@ -69,6 +69,11 @@ class Bucket:
                     raise
                 return b""
 
+    def put_empty(self, key: str) -> None:
+        """Puts an empty object, where there may be one already."""
+        with self._telling(key, "written"):
+            self._obstore.put(self._store, key, b"", use_multipart=False)
+
     @contextmanager
     def reader(self) -> Iterator[Reader]:
         """Reads many objects at once."""
@@ -76,14 +81,14 @@ class Bucket:
             yield Reader(self, threads)
 
     @contextmanager
-    def _telling(self, what: str) -> Iterator[None]:
+    def _telling(self, what: str, done: str = "read") -> Iterator[None]:
         try:
             yield
         except FileNotFoundError:
             raise
         except failures() as error:
             raise QueueError(
-                f"{self.name}/{what}: cannot be read ({reason(error)}); check the address, the rights and the network"
+                f"{self.name}/{what}: cannot be {done} ({reason(error)}); check the address, the rights and the network"
             ) from None
 
 
