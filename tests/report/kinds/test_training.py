@@ -54,7 +54,7 @@ def test_training_whose_data_is_elsewhere_says_so(train: Train) -> None:
 
 
 def test_distillation_is_read_from_the_files_that_are_kept_of_it() -> None:
-    run = read_run(RESULTS / "camvid" / "enet-distilled-seed0.metrics.jsonl")
+    run = read_run(RESULTS / "camvid" / "forty-epochs" / "enet-distilled-seed0.metrics.jsonl")
     assert (run.kind, run.name) == ("distillation", "enet-distilled-seed0")
     # First and last line of the file: λ·KL over CE is 6.0... and 0.0016...
     assert "λ·KL was 6 times the cross-entropy in the first epoch and 0.0016 times in the last" in run.summary[-1]
