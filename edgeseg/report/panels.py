@@ -10,7 +10,7 @@ from typing import Any
 
 from edgeseg.errors import require
 from edgeseg.files import atomic_path
-from edgeseg.report.plots import COLORS
+from edgeseg.report.plots import COLORS, mark_log
 
 _COLUMNS = 3
 
@@ -72,16 +72,8 @@ def _scatter(axes: Any, panel: Panel) -> None:
     axes.set_xlabel(panel.x_label)
     axes.ticklabel_format(axis="y", useOffset=False)
     if panel.log:
-        _log_axis(axes)
+        axes.set_xscale("log")
+        mark_log(axes.xaxis)
     axes.grid(alpha=0.18)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _log_axis(axes: Any) -> None:
-    """Marks 1, 2 and 5 of each decade in plain numbers: a searched range is often less than a decade."""
-    ticker = require("matplotlib.ticker", "report")
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(ticker.NullFormatter())

@@ -30,6 +30,18 @@ Points = list[tuple[int, float, float, str]]
 """Series' number, x and y as they are plotted, and what is told there."""
 
 
+def mark_log(axis: Any) -> None:
+    """Marks 1, 2 and 5 of each decade of a logarithmic axis, in plain numbers.
+
+    The range is often less than a decade, and the library's own labels are mathematical text, which an SVG's plain text
+    cannot show.
+    """
+    ticker = require("matplotlib.ticker", "report")
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
 def curves(
     series: Series,
     x_label: str,
@@ -69,6 +81,7 @@ def curves(
         axes.xaxis.get_major_locator().set_params(integer=whole)
         if log:
             axes.set_yscale("log")
+            mark_log(axes.yaxis)
         if len(series) > 1:
             _switches(axes.legend(frameon=False, labelcolor=_INK))
         return _told(series, x_label, y_label)

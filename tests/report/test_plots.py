@@ -34,6 +34,12 @@ def test_plot_is_well_formed_and_says_what_it_shows() -> None:
         assert "viewBox" in root.attrib and "width" not in root.attrib
 
 
+def test_a_logarithmic_axis_is_marked_in_plain_numbers() -> None:
+    figure = plots.curves(SERIES, "epoch", "loss", "Loss by epoch", log=True)
+    marks = re.findall(r">(0\.\d+)</text>", figure.content)
+    assert {"0.2", "0.5"} <= set(marks) and "$" not in figure.content
+
+
 def test_plot_takes_the_pages_text_color() -> None:
     assert all("currentColor" in figure.content and "#010203" not in figure.content for figure in every_plot())
 
