@@ -125,7 +125,10 @@ def _arm(settings: students.TrainSettings, cache: Path | None, live: bool = Fals
     assert settings.height is not None and settings.width is not None
     preprocess = settings.preprocess.at(settings.height, settings.width)
     frames = DecodedFrames(data, settings.memory_mb)
-    window = softlabels.open(cache).window if cache else None
+    soft_labels = softlabels.open(cache) if cache else None
+    if soft_labels and settings.workers == 0:  # as a training does
+        soft_labels.keep(settings.memory_mb - frames.memory_mb)
+    window = soft_labels.window if soft_labels else None
     samples = TrainingSamples(frames, preprocess, settings.augment, settings.seed, window)
     loader: Any = make_loader(samples, EpochBatches(len(frames), settings.batch_size, 0), settings.workers, pin=False)
     if live:
