@@ -30,6 +30,10 @@ Points = list[tuple[int, float, float, str]]
 """Series' number, x and y as they are plotted, and what is told there."""
 
 
+MOST_INSIDE = 7
+"""Lines whose names stand inside of a plot; those of more stand beside it."""
+
+
 def mark_log(axis: Any) -> None:
     """Marks 1, 2 and 5 of each decade of a logarithmic axis, in plain numbers.
 
@@ -82,11 +86,15 @@ def curves(
         if log:
             axes.set_yscale("log")
             mark_log(axes.yaxis)
-        if len(series) > 1:
+        if crowded:
+            _switches(axes.figure.legend(frameon=False, labelcolor=_INK, loc="outside right upper"))
+        elif len(series) > 1:
             _switches(axes.legend(frameon=False, labelcolor=_INK))
         return _told(series, x_label, y_label)
 
-    return _figure(draw, (7.0, 3.4), alt, caption)
+    # So many names would lie on the lines.
+    crowded = len(series) > MOST_INSIDE
+    return _figure(draw, (9.0, max(3.4, 0.25 * len(series))) if crowded else (7.0, 3.4), alt, caption)
 
 
 def timeline(

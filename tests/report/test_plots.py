@@ -40,6 +40,14 @@ def test_a_logarithmic_axis_is_marked_in_plain_numbers() -> None:
     assert {"0.2", "0.5"} <= set(marks) and "$" not in figure.content
 
 
+def test_names_of_many_lines_stand_beside_the_plot() -> None:
+    many = {f"line {n}": ([1, 2, 3], [n, n + 1, n + 2]) for n in range(plots.MOST_INSIDE + 1)}
+    figure = plots.curves(many, "epoch", "loss", "Loss by epoch")
+    places = re.findall(r' x="([\d.]+)"[^>]*>line \d</text>', figure.content)
+    assert len(places) == len(many)
+    assert min(map(float, places)) > max(mark.x for mark in figure.marks)
+
+
 def test_plot_takes_the_pages_text_color() -> None:
     assert all("currentColor" in figure.content and "#010203" not in figure.content for figure in every_plot())
 
