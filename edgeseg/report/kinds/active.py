@@ -46,7 +46,7 @@ class ActiveKind:
                 Section("Round by round", "mIoU, mean over the seeds, ± their standard deviation.", (_table(means),)),
                 Section("Where it ended", "", (_bars(last), _by_seed(rows))),
             ),
-            warnings=tuple(_warnings(rows, last)),
+            warnings=(*_warnings(rows, last), *_losses(means)),
             summary=tuple(_summary(last)),
             facts=(
                 ("data", settings.get("data")),
@@ -122,6 +122,21 @@ def _warnings(rows: Rows, last: Mapping[str, tuple[float, float, list[float]]]) 
     losers = [name for name, found in chosen.items() if CHANCE in last and found[1] < last[CHANCE][1]]
     if losers and len(losers) < len(chosen):
         yield f"below random: {', '.join(losers)}"
+
+
+def _losses(means: Means) -> Iterator[str]:
+    """Strategies whose labels made the model worse than it was before any were asked for."""
+    fell = {
+        name: 100 * (rounds[min(rounds)][1] - rounds[max(rounds)][1])
+        for name, rounds in means.items()
+        if rounds[max(rounds)][1] < rounds[min(rounds)][1]
+    }
+    if fell:
+        told = ", ".join(f"{name} by {points:.1f}" for name, points in fell.items())
+        yield (
+            f"ended below where they began, in points: {told}; where frames are completed with what the model says, try "
+            "--rest ignore, else more epochs a round"
+        )
 
 
 def _summary(last: Mapping[str, tuple[float, float, list[float]]]) -> Iterator[str]:

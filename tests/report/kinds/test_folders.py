@@ -191,3 +191,11 @@ def test_active_learning_within_chance_is_told(read: Read) -> None:
     rows = [row(name, seed, 1, miou) for name, *mious in found for seed, miou in enumerate(mious)]
     assert "beats random by 1.0 points, less than the seeds' spread of 7.1" in read({"rows": rows}).warnings[0]
     assert "nothing says that choosing is worth it" in read({"rows": rows[:2]}).warnings[0]
+
+
+def test_strategies_that_made_the_model_worse_are_named(read: Read) -> None:
+    found = {"entropy": (0.45, 0.42), "random": (0.45, 0.46)}
+    rows = [row(name, 0, number, miou) for name, mious in found.items() for number, miou in enumerate(mious)]
+    told = read({"rows": rows}).warnings[-1]
+    assert "ended below where they began, in points: entropy by 3.0" in told and "--rest ignore" in told
+    assert "random by" not in told
