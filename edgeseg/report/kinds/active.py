@@ -134,8 +134,8 @@ def _losses(means: Means) -> Iterator[str]:
     if fell:
         told = ", ".join(f"{name} by {points:.1f}" for name, points in fell.items())
         yield (
-            f"ended below where they began, in points: {told}; where frames are completed with what the model says, try "
-            "--rest ignore, else more epochs a round"
+            f"ended below where they began, in points: {told}; where frames are completed with what the model says, "
+            "try --rest ignore, else more epochs a round"
         )
 
 
