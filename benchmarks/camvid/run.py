@@ -32,7 +32,7 @@ def steps(job: Job) -> list[Step]:
     for name, seed in job.recipe.runs:
         distilled = "kl_weight" in job.recipe.cells[name]
         first = job.first_of(name, seed)
-        needs = (*(("cache-built",) if distilled else ()), *((first,) if first else ()))
+        needs = tuple(step for step in ("cache-built" if distilled else None, first) if step)
         run = f"{name}-seed{seed}"
         plan.append(Step(run, lambda name=name, seed=seed: train_cell(job, name, seed), needs))  # type: ignore[misc]
     return plan

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from edgeseg.bucket import ANNOUNCED, REQUESTS, parse_announced, record_key, request_key
 from edgeseg.errors import DataError
 from edgeseg.progress import track
-from edgeseg.queue.candidates import Pool, PoolRow, pool_of, read_centers, read_sample
-from edgeseg.queue.classes import ClassNumbers, class_names
+from edgeseg.queue.candidates import Pool, PoolRow, pool_of
+from edgeseg.queue.classes import ClassNumbers
 from edgeseg.queue.database import Database
 from edgeseg.queue.keep import Found, item_row, keep
 from edgeseg.queue.places import Bucket
-from edgeseg.queue.selection import SelectSettings, choose
+from edgeseg.queue.selection import SelectSettings, choose, known_of
 from edgeseg.queue.validation import MAX_RECORD_BYTES, check_record
-from edgeseg.queue.value import rarity
 
 _AT_ONCE = 500
+Owner = tuple[str, str]
+"""Vehicle and item id."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,8 @@ def request_blobs(where: str, settings: SelectSettings, database: Database) -> R
     bucket = Bucket(where)
     failed: dict[str, str] = {}
     asked = {key.removeprefix(f"{REQUESTS}/") for key in bucket.keys(REQUESTS)}
-    keys = [key for key in bucket.keys(ANNOUNCED) if "/".join(_owner(key, failed)) not in asked]
-    before = len(asked)
-    pool = pool_of(list(_rows(bucket, [key for key in keys if key not in failed], database, failed)))
+    owners = {key: owner for key, owner in _owners(bucket, failed) if "/".join(owner) not in asked}
+    pool = pool_of(list(_rows(bucket, owners, database, failed)))
     _, quarantined = keep(database, Found(bucket.name, {}, failed, "", None))
     chosen = _chosen(settings, pool, database)
     for index in chosen:
@@ -74,21 +74,23 @@ def request_blobs(where: str, settings: SelectSettings, database: Database) -> R
         regions=sum(regions for regions, _ in chosen.values()),
         clicks=sum(clicks for _, clicks in chosen.values()),
         waiting=len(pool) - len(chosen),
-        requested_before=before,
+        requested_before=len(asked),
         quarantined=quarantined,
     )
 
 
-def _owner(key: str, failed: dict[str, str]) -> tuple[str, str]:
-    try:
-        return parse_announced(key)
-    except DataError as error:
-        failed[key] = str(error)
-        return "", key
+def _owners(bucket: Bucket, failed: dict[str, str]) -> Iterator[tuple[str, Owner]]:
+    """Each announced record's key and whose it is; keys of another form go to ``failed``."""
+    for key in bucket.keys(ANNOUNCED):
+        try:
+            yield key, parse_announced(key)
+        except DataError as error:
+            failed[key] = str(error)
 
 
-def _rows(bucket: Bucket, keys: list[str], database: Database, failed: dict[str, str]) -> Iterator[PoolRow]:
+def _rows(bucket: Bucket, owners: Mapping[str, Owner], database: Database, failed: dict[str, str]) -> Iterator[PoolRow]:
     """The records as candidates; those that cannot be used go to ``failed``."""
+    keys = list(owners)
     numbers = ClassNumbers(database)
     with bucket.reader() as reader:
         for begin in track(range(0, len(keys), _AT_ONCE), "reading announced records"):
@@ -97,7 +99,7 @@ def _rows(bucket: Bucket, keys: list[str], database: Database, failed: dict[str,
                 if content is None:  # its pictures came meanwhile
                     continue
                 try:
-                    record = check_record(content, record_key(*parse_announced(key)))
+                    record = check_record(content, record_key(*owners[key]))
                     row = item_row(record, bucket.name, numbers.of(record))
                 except DataError as error:
                     failed[key] = str(error)
@@ -108,7 +110,5 @@ def _rows(bucket: Bucket, keys: list[str], database: Database, failed: dict[str,
 def _chosen(settings: SelectSettings, pool: Pool, database: Database) -> dict[int, tuple[int, int]]:
     """Position in the pool → regions and clicks."""
     with database.read() as connection:
-        names = class_names(connection)
-        sample = read_sample(connection) or list(pool.regions)
-        found = choose(settings, pool, rarity(sample, max(names, default=0) + 1), read_centers(connection), names)
-    return {choice.index: (len(choice.region_indexes), choice.clicks) for choice in found}
+        known = known_of(connection, pool)
+    return {choice.index: (len(choice.region_indexes), choice.clicks) for choice in choose(settings, pool, *known)}

@@ -109,13 +109,20 @@ def select_items(settings: SelectSettings, database: Database, actor: str = "sel
     with database.write() as connection:
         release_expired(connection)
     with database.read() as connection:
-        pool, centers, names = read_pool(connection), read_centers(connection), class_names(connection)
-        rarity_of = rarity(read_sample(connection), max(names, default=0) + 1)
-    chosen = choose(settings, pool, rarity_of, centers, names)
+        pool = read_pool(connection)
+        known = known_of(connection, pool)
+    chosen = choose(settings, pool, *known)
     with database.write() as connection:
         taken = _store(connection, pool, chosen, batch, actor)
     regions, clicks = sum(len(c.region_indexes) for c in taken), sum(c.clicks for c in taken)
     return SelectReport(batch, len(taken), regions, clicks, len(pool))
+
+
+def known_of(connection: Connection, pool: Pool) -> tuple[NDArray[np.float64], NDArray[np.int64], dict[int, str]]:
+    """What ``choose`` must know beside the pool: rarity (in an empty queue the pool tells it), centers, names."""
+    names = class_names(connection)
+    rarity_of = rarity(read_sample(connection) or pool.regions, max(names, default=0) + 1)
+    return rarity_of, read_centers(connection), names
 
 
 def choose(

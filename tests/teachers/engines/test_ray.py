@@ -67,8 +67,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cluster(place: Path) -> Iterator[str]:
     """Address of a cluster of two nodes."""
-    with two_nodes(place / "code", EDGESEG_TEST_TRACE=str(place)) as address, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EDGESEG_TEST_TRACE", str(place))
+    with two_nodes(place / "code", EDGESEG_TEST_TRACE=str(place)) as address:
         yield address
 
 
