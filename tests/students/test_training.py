@@ -1,11 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +22,7 @@ from edgeseg.students.groups import OptimizerSettings
 from edgeseg.students.hardware import choose
 from edgeseg.students.run_folder import RunFolder
 from edgeseg.students.validation import validate
+from tests.killing import kill_when
 
 Make = Callable[..., TrainSettings]
 TIMING = ("images_per_s",)
@@ -140,16 +136,8 @@ def test_run_killed_by_sigkill_resumes_to_the_same_bytes(train_settings: Make, t
         f"students.train(resolve(students.TrainSettings, Path({str(tmp_path / 'settings.yaml')!r})), "
         f"Path({str(tmp_path / 'killed')!r}))"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True, cwd=Path(__file__).parents[2]
-    )
     metrics = tmp_path / "killed" / "metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while not (metrics.exists() and len(metrics.read_text().splitlines()) >= 4):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    kill_when(lambda: metrics.exists() and len(metrics.read_text().splitlines()) >= 4, ["-c", code])
     assert len(metrics.read_text().splitlines()) < 60
     result = train(settings, tmp_path / "killed", resume=True)
     assert result.epochs == 60
