@@ -14,9 +14,10 @@ from edgeseg.files import write_atomic
 from edgeseg.report import page, plots
 
 LEAD = (
-    "ENet on CamVid at 180×240. A share of `#train` is labeled, the rest is not, for students and teachers alike; each "
-    "row adds one part to the row above. Evaluated once, at the end, on `#val` at 360×480. Percent; mean ± standard "
-    "deviation over seeds; gains over labels alone are paired by seed, ± their standard error."
+    "ENet on CamVid at {height}×{width}. A share of `#train` is labeled, the rest is not, for students and teachers "
+    "alike; each row adds one part to the row above. Evaluated once, at the end, on `#val` at 360×480. Percent; mean ± "
+    "standard deviation over seeds; gains, over labels alone and over the row above, are paired by seed, ± their "
+    "standard error."
 )
 Table = tuple[list[str], list[list[str]]]
 Done = dict[str, Figures]
@@ -39,8 +40,12 @@ def keep(job: Job, steps: Steps, results: Path) -> None:
                 write_atomic(results / f"{run}.{kind}", job.portable(text))
     found = {share: tables_of(job, done, share) for share in job.recipe.shares}
     parts = [f"## {title}\n\n{markdown.table(*table)}" for tables in found.values() for title, table in tables.items()]
-    write_atomic(results / "table.md", "\n\n".join([LEAD, *parts]))
+    write_atomic(results / "table.md", "\n\n".join([_lead(job), *parts]))
     _page(job, done, found, results)
+
+
+def _lead(job: Job) -> str:
+    return LEAD.format(**job.recipe.common)
 
 
 def tables_of(job: Job, done: Done, share: str) -> dict[str, Table]:
@@ -74,21 +79,23 @@ def groups(job: Job, found: Figures) -> dict[str, list[str]]:
 
 
 def _arms(job: Job, done: Done, share: str) -> Table:
-    rows = []
-    base = by_seed(job, done, share, next(iter(job.recipe.arms)))
+    rows, above, base = [], dict[str, dict[int, float]](), dict[str, dict[int, float]]()
     for arm in job.recipe.arms:
         found = by_seed(job, done, share, arm)
         if not found:
-            rows.append([arm, *["–"] * 8])
+            rows.append([arm, *["–"] * 11])
             continue
         kinds = groups(job, next(iter(found.values())))
         means = {kind: {s: mean_iou(f, names) for s, f in found.items()} for kind, names in kinds.items()}
-        before = {kind: {s: mean_iou(f, names) for s, f in base.items()} for kind, names in kinds.items()}
-        gains = [markdown.paired_gain(before[kind], means[kind]) for kind in kinds]
+        base = base or means
+        gains = [markdown.paired_gain(before[kind], means[kind]) for before in (base, above or base) for kind in kinds]
         figures = [markdown.mean_and_spread(list(means[kind].values())) for kind in kinds]
         minutes = statistics.mean(f["seconds"] for f in found.values()) / 60
         rows.append([arm, str(len(found)), *figures, *gains, f"{minutes:.0f}"])
-    return ["", "seeds", "mIoU", "head", "tail", "gain", "gain, head", "gain, tail", "minutes"], rows
+        above = means
+    own = ["gain", "gain, head", "gain, tail"]
+    over = [f"{name}, over the row above" for name in own]
+    return ["", "seeds", "mIoU", "head", "tail", *own, *over, "minutes"], rows
 
 
 def _classes(job: Job, done: Done, share: str) -> Table:
@@ -126,7 +133,7 @@ def _page(job: Job, done: Done, found: dict[str, dict[str, Table]], results: Pat
         for share in found
         if (plots_ := _curves(job, results, share))
     ]
-    lead = LEAD.replace("`", "")
+    lead = _lead(job).replace("`", "")
     page.write_page(page.Page("Unlabeled frames on CamVid", lead, tuple(sections)), results / "report.html")
 
 
