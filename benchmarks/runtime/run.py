@@ -7,7 +7,7 @@ contestant is a process that waits its turn: round after round each runs one fra
 does hits all alike. Ratios are of minima and of medians. ``--opencv`` names a folder with OpenCV 4
 (``pip install --target DIR --no-deps 'opencv-python-headless<5'``) where the one installed is newer. ``--calibrate``
 names frames for int8 of the deployed graph, which is timed here whatever it costs. ``host-`` is the bare network, and
-its scoring outside of the graph by NumPy.
+its scoring outside of the graph by NumPy. ``camera`` is the deployed graph for frames of 1024×2048, which it shrinks.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from edgeseg.progress import say, warn
 
 RESULTS = Path(__file__).parent.parent / "results" / "runtime"
 SIZE = (512, 1024)
+CAMERA = (1024, 2048)
 PAUSE_S = 0.02
 """Between two contestants' turns: thread pools spin for a while after their work."""
 BASELINE = {"enet": "opencv", "icnet": "onnxruntime", "erfnet": "onnxruntime"}
@@ -131,6 +132,9 @@ def models(name: str, checkpoint: Path, enet: Path, folder: Path, calibrate: str
     deployed, logits = (folder / form / f"{name}-fp32.onnx" for form in ("deployed", "logits"))
     if not deployed.exists():
         export(checkpoint, deployed.parent, size=SIZE, frame=SIZE)
+    camera = folder / "camera" / f"{name}-fp32.onnx"
+    if not camera.exists():
+        export(checkpoint, camera.parent, size=SIZE, frame=CAMERA)
     if not logits.exists():
         export(checkpoint, logits.parent, size=SIZE, outputs="logits")
     found = {
@@ -145,6 +149,8 @@ def models(name: str, checkpoint: Path, enet: Path, folder: Path, calibrate: str
         "host-openvino": logits,
         "ours-onnxruntime": deployed,
         "ours-openvino": deployed,
+        "ours-onnxruntime camera": camera,
+        "ours-openvino camera": camera,
         "ours-openvino bf16": deployed_bf16(deployed),
     }
     return {**found, "ours-openvino int8": deployed_int8(deployed, calibrate)} if calibrate else found
@@ -189,12 +195,16 @@ def rows(name: str, found: list[Contestant]) -> list[dict[str, Any]]:
 
 
 def against_own_network(found: list[Contestant]) -> dict[str, dict[str, float]]:
-    """By runtime, of minima: whole graph over our logits graph, and that with scoring on the host over the whole."""
+    """By runtime, of minima: whole graph over our logits graph, and that with scoring on the host over the whole.
+
+    ``with_resize``: of the graph that makes the camera's frame smaller first.
+    """
     low = {c.kind: min(c.times_ms) for c in found}
     kinds = {"onnxruntime": "onnxruntime our-logits", "openvino": "openvino-fp32 our-logits"}
     return {
         runtime: {
             "whole_over_logits": round(low[f"ours-{runtime}"] / low[logits], 3),
+            "whole_with_resize_over_logits": round(low[f"ours-{runtime} camera"] / low[logits], 3),
             "host_scoring_over_whole": round(low[f"host-{runtime}"] / low[f"ours-{runtime}"], 3),
         }
         for runtime, logits in kinds.items()
@@ -249,7 +259,14 @@ def main() -> None:
             "command": "python -m benchmarks.runtime.run --enet enet_cityscapes.net --opencv DIR "
             f"{'--calibrate D ' if given.calibrate else ''}"
             f"--networks {name} --threads {given.threads} --rounds {given.rounds}",
-            "settings": {"size": hxw(SIZE), "frame": hxw(SIZE), "threads": given.threads, "seed": 0, "batch": 1},
+            "settings": {
+                "size": hxw(SIZE),
+                "frame": hxw(SIZE),
+                "camera": hxw(CAMERA),
+                "threads": given.threads,
+                "seed": 0,
+                "batch": 1,
+            },
             "enet": digest_file(enet),
             "rows": figures,
             "own_network": against_own_network(found),

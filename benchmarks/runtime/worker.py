@@ -74,7 +74,7 @@ def ours(model: Path, threads: int, size: tuple[int, int], backend: str) -> tupl
     from edgeseg.deploy.runners import open_runner
 
     runner = open_runner(model, backend, threads=threads)
-    frame = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    frame = np.random.default_rng(0).integers(0, 256, (*(runner.export.frame or size), 3), np.uint8)
     return lambda: runner.infer(frame), backend
 
 

@@ -162,7 +162,7 @@ class DeployedGraph(nn.Module):
         base = (
             _spread_out(blocks.argmax(dim=1).to(torch.float32), step).to(torch.uint8),
             _to_uint8(full_entropy / _log_classes(self.info)),
-            _to_uint8(self._cell_probs(probs, step)),
+            _to_uint8(CellMean(int(probs.shape[2]), int(probs.shape[3]), PROBS_CELL // step)(probs) / step**2),
             self.entropy_cells(full_entropy.unsqueeze(1))[:, 0],
             full_entropy[:, rows, columns].mean(dim=(1, 2)),
         )
@@ -181,28 +181,22 @@ class DeployedGraph(nn.Module):
         return last.blocks.reshape(-1, self.info.class_map.num_classes, STEP**2, height // STEP, width // STEP), STEP
 
     def _probs_and_entropy(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Of (N, C, r², ...) logits: probabilities of the same shape, and entropy (N, r², ...) in nats.
+        """Of (N, C, r², h/r, w/r) logits: probabilities (N, C, h/r, w/r), summed over the pixels of a block, and the
+        entropy of every pixel (N, r², h/r, w/r) in nats.
 
         With z the logits over the temperature, m their maximum, e = exp(z - m) and s = Σ e:
-        p = e / s and H = m + log s - Σ e z / s. Class by class, since a reduction over the classes walks through
+        p = e / s and H = m + log s - Σ e z / s. Plane by plane, since a reduction over the classes walks through
         C×h×w values again each time and onnxruntime's Softmax transposes them, where runtimes fuse what goes
-        pixel by pixel, or at least do it on planes that stay in the cache.
+        pixel by pixel, or at least do it on planes that stay in the cache; and C×h×w probabilities are never written,
+        but the r² pixels of a block added up at once.
         """
         if self.info.temperature != 1.0:
             logits = logits / self.info.temperature
-        planes = torch.split(logits, 1, dim=1)
-        highest = reduce(torch.maximum, planes)
-        raised = [torch.exp(plane - highest) for plane in planes]
-        share = 1.0 / _total(raised)
-        expected = _total([e * z for e, z in zip(raised, planes, strict=True)]) * share
-        entropy = (highest - torch.log(share) - expected)[:, 0]
-        # Rounding may leave a certain pixel a hair below 0.
-        return torch.cat([e * share for e in raised], dim=1), entropy.clamp(min=0.0)
-
-    def _cell_probs(self, probs: Tensor, step: int) -> Tensor:
-        """Means (N, C, ⌈h/8⌉, ⌈w/8⌉) of probabilities (N, C, r², h/r, w/r)."""
-        means: Tensor = CellMean(int(probs.shape[3]), int(probs.shape[4]), PROBS_CELL // step)(probs.flatten(1, 2))
-        return means.reshape(-1, int(probs.shape[1]), step**2, *means.shape[2:]).mean(dim=2)
+        pixels = int(logits.shape[2])
+        planes = torch.split(logits.flatten(1, 2), 1, dim=1)
+        found = [_plane_probs_and_entropy(planes[pixel::pixels]) for pixel in range(pixels)]
+        sums = [_total(probs) for probs in zip(*(probs for probs, _ in found), strict=True)]
+        return torch.cat(sums, dim=1), torch.cat([entropy for _, entropy in found], dim=1)
 
     def _emitted(self, logits: Tensor) -> tuple[Tensor, ...]:
         outputs: tuple[Tensor, ...] = ()
@@ -220,6 +214,17 @@ class DeployedGraph(nn.Module):
 def _spread_out(blocks: Tensor, step: int) -> Tensor:
     """(N, r², h/r, w/r), the r×r pixels of a block side by side, to (N, h, w)."""
     return F.pixel_shuffle(blocks, step)[:, 0] if step > 1 else blocks[:, 0]
+
+
+def _plane_probs_and_entropy(planes: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
+    """Of C logit planes (N, 1, ...): C planes of probabilities, and entropy (N, 1, ...) in nats."""
+    highest = reduce(torch.maximum, planes)
+    raised = [torch.exp(plane - highest) for plane in planes]
+    share = 1.0 / _total(raised)
+    expected = _total([e * z for e, z in zip(raised, planes, strict=True)]) * share
+    entropy = highest - torch.log(share) - expected
+    # Rounding may leave a certain pixel a hair below 0.
+    return [e * share for e in raised], entropy.clamp(min=0.0)
 
 
 def _total(planes: Sequence[Tensor]) -> Tensor:
