@@ -62,7 +62,7 @@ def opened_members(monkeypatch: pytest.MonkeyPatch, make_runner: Callable[..., A
 
 
 OPTIONS = StrategyOptions(committee=(Path("other.onnx"),))
-NEVER = {(name, "pixels") for name in ("superpixel-crf", "class-specific")}
+NEVER = {(name, "pixels") for name in ("random", "superpixel-crf", "class-specific")}
 CASES = [(name, kind) for name in STRATEGIES for kind in (None, *REGION_KINDS) if (name, kind) not in NEVER]
 
 
@@ -205,6 +205,24 @@ def test_random_repeats_itself_and_follows_seed_and_frame(view: FrameView, runne
     assert build("random", StrategyOptions(seed=1)).score(view).value != first.value
     other = FrameView(replace(view.frame, id="f2"), view.outputs, runner.info, 300)
     assert build("random", StrategyOptions()).score(other).value != first.value
+
+
+def test_random_draws_among_the_regions_that_were_named(view: FrameView) -> None:
+    # A region of the grid fills its rectangle, and superpixels and components hardly ever do; a component has one class.
+    rectangles, classes = {}, {}
+    for kind in ("superpixel", "grid", "component"):
+        score = build("random", StrategyOptions(regions=kind)).score(view)  # type: ignore[arg-type]
+        places = [np.nonzero(score.labels == region) for region in range(len(score.region_values))]
+        rectangles[kind] = np.mean([len(y) == (np.ptp(y) + 1) * (np.ptp(x) + 1) for y, x in places])
+        classes[kind] = max(len(set(view.class_map[place])) for place in places)
+        assert len(set(score.region_values)) == len(places), "each region has a number of its own"
+    assert rectangles["grid"] == 1 > rectangles["superpixel"]
+    assert classes["component"] == 1 < classes["grid"]
+
+
+def test_random_knows_no_uncertain_pixels() -> None:
+    with pytest.raises(ConfigError, match="knows no uncertain pixels: take superpixel, grid or component"):
+        build("random", StrategyOptions(regions="pixels"))
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.5, 1.0])
