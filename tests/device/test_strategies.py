@@ -208,10 +208,10 @@ def test_random_repeats_itself_and_follows_seed_and_frame(view: FrameView, runne
 
 
 def test_random_draws_among_the_regions_that_were_named(view: FrameView) -> None:
-    # A region of the grid fills its rectangle, and superpixels and components hardly ever do; a component has one class.
+    # A region of the grid fills its rectangle, others hardly ever do; a component has one class.
     rectangles, classes = {}, {}
     for kind in ("superpixel", "grid", "component"):
-        score = build("random", StrategyOptions(regions=kind)).score(view)  # type: ignore[arg-type]
+        score = build("random", StrategyOptions(regions=kind)).score(view)
         places = [np.nonzero(score.labels == region) for region in range(len(score.region_values))]
         rectangles[kind] = np.mean([len(y) == (np.ptp(y) + 1) * (np.ptp(x) + 1) for y, x in places])
         classes[kind] = max(len(set(view.class_map[place])) for place in places)
