@@ -73,7 +73,7 @@ def ours(model: Path, threads: int, size: tuple[int, int], backend: str) -> tupl
     """The deployed graph by the package's own runner, as a vehicle runs it."""
     from edgeseg.deploy.runners import open_runner
 
-    runner = open_runner(model, backend, threads=threads)
+    runner: Any = open_runner(model, backend, threads=threads)
     frame = np.random.default_rng(0).integers(0, 256, (*(runner.export.frame or size), 3), np.uint8)
     return lambda: runner.infer(frame), backend
 
