@@ -27,12 +27,12 @@ def keep(job: Job, results: Path) -> None:
     reports = {arm: report for arm, report in reports.items() if report.rows}
     parts = [LEAD.format(**job.recipe.common["training"])]
     for arm, report in reports.items():
-        parts.append(f"## {arm}\n\n" + "\n\n".join(_markdown(table) for table in _tables(report)))
+        parts += [f"## {arm}", active.lead(report), *(_markdown(table) for table in _tables(report))]
         page = active.write_report(report, job.out / arm)
         write_atomic(results / f"{arm}.html", job.portable(page.read_text()))
         write_atomic(results / f"{arm}.yaml", job.portable(config.to_yaml(job.settings(arm))))
-    if budgets := _budgets(job, reports):
-        parts.append(f"## By budget\n\n{_markdown(tables.budget_table(budgets))}")
+    for title, table in _by_setting(job, reports).items():
+        parts.append(f"## {title}\n\n{_markdown(table)}")
     write_atomic(results / "table.md", "\n\n".join(parts) + "\n")
     plain = {"machine": describe_machine(), "arms": {arm: report.to_dict() for arm, report in reports.items()}}
     write_atomic(results / "rows.json", job.portable(json.dumps(plain, indent=1)) + "\n")
@@ -51,12 +51,26 @@ def _tables(report: ActiveReport) -> list[Table]:
     ]
 
 
-def _budgets(job: Job, reports: dict[str, ActiveReport]) -> dict[float, ActiveReport]:
-    """M → loop, of the arms that differ from the first in m alone."""
-    arms = {arm: set(job.recipe.arms[arm]) - {"seeds", "strategies", "share"} for arm in reports}
-    alike = [arm for arm, others in arms.items() if not others]
-    found = {job.settings(arm).share: reports[arm] for arm in alike}
-    return found if len(found) > 1 else {}
+def _by_setting(job: Job, reports: dict[str, ActiveReport]) -> dict[str, Table]:
+    """Title → table of the arms that differ from the first in one thing alone: the budget, or the size of a group."""
+    budgets = {f"m = {100 * job.settings(arm).share:g} %": arm for arm in _alike_but_for(job, reports, {"share"})}
+    groups = {
+        f"{job.settings(arm).rounds} rounds of {job.settings(arm).epochs} epochs": arm
+        for arm in _alike_but_for(job, reports, {"rounds", "epochs"})
+    }
+    found = {
+        "By budget": (budgets, "mIoU after the last round by budget, %"),
+        "By group": (groups, "mIoU after the last round by how many frames are asked about at once, %"),
+    }
+    return {
+        title: tables.setting_table({head: reports[arm] for head, arm in columns.items()}, caption)
+        for title, (columns, caption) in found.items()
+        if len(columns) > 1
+    }
+
+
+def _alike_but_for(job: Job, reports: dict[str, ActiveReport], own: set[str]) -> list[str]:
+    return [arm for arm in reports if not set(job.recipe.arms[arm]) - {"seeds", "strategies"} - own]
 
 
 def _markdown(table: Table) -> str:

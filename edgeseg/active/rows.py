@@ -33,6 +33,8 @@ class Row:
         select_seconds_a_frame: By frame that was left to choose from.
         selection: Further figures of what was asked; see ``oracle.Tally``.
         figures: What the method told.
+        train_seconds: The training that gave the model took so long, from where it was last gone on with; None where
+            it was not measured.
     """
 
     strategy: str
@@ -51,6 +53,7 @@ class Row:
     select_seconds_a_frame: float | None
     selection: dict[str, Any]
     figures: dict[str, float]
+    train_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -181,4 +184,5 @@ def _row(
         select_seconds_a_frame=seconds / scored if seconds is not None and scored else None,
         selection={name: last[name] for name in told if name in last},
         figures=last["figures"] if last else outside["figures"],
+        train_seconds=evaluation.get("train_seconds"),
     )

@@ -10,6 +10,7 @@ from edgeseg.active.rows import ActiveReport, Row
 from edgeseg.report.page import Table
 
 FULL, RANDOM = "full", "random"
+SECONDS = ("select_seconds", "train_seconds")
 
 
 def strategies_of(report: ActiveReport) -> list[str]:
@@ -28,9 +29,9 @@ def by_seed(report: ActiveReport, strategy: str, number: int) -> dict[int, Row]:
 
 
 def last_rows(report: ActiveReport, strategy: str) -> list[Row]:
-    """Rows of the last round that every strategy has finished, one a seed."""
+    """Rows of the last round that every strategy has finished, one a seed; one without a round does not count."""
     reached = [max(r.round for r in report.rows if r.strategy == name) for name in strategies_of(report)]
-    return list(by_seed(report, strategy, min(reached)).values())
+    return list(by_seed(report, strategy, min(filter(None, reached), default=0)).values())
 
 
 def mean(values: Iterable[float | None]) -> float | None:
@@ -102,8 +103,13 @@ def _labels(report: ActiveReport, strategy: str) -> tuple[str, ...]:
     )
 
 
-def budget_table(reports: Mapping[float, ActiveReport]) -> Table:
-    """Table 3.2: mIoU after the last round by share m of an image that is labeled."""
+def setting_table(reports: Mapping[str, ActiveReport], caption: str) -> Table:
+    """Table 3.2 or figure 3.12: mIoU after the last round, a column for each value of a setting.
+
+    Args:
+        reports: Column's head, such as ``"m = 10 %"``, → loop.
+        caption: Of the table.
+    """
     names = list(dict.fromkeys(name for report in reports.values() for name in strategies_of(report)))
     rows = [
         (
@@ -115,23 +121,23 @@ def budget_table(reports: Mapping[float, ActiveReport]) -> Table:
         )
         for name in names
     ]
-    columns = ("strategy", *(f"m = {100 * share:g} %" for share in reports))
-    return _titled(columns, tuple(rows), "mIoU after the last round by budget, %")
+    return _titled(("strategy", *reports), tuple(rows), caption)
 
 
 def time_table(report: ActiveReport) -> Table:
-    """Tables 3.4 and 3.5: seconds of selection for each frame that there was to choose from, the model included."""
-    found = {
-        name: [row.select_seconds_a_frame for row in report.rows if row.strategy == name and row.round]
-        for name in strategies_of(report)
-    }
-    rows = tuple((name, _milliseconds(seconds)) for name, seconds in found.items() if name != FULL)
-    return _titled(("strategy", "ms a frame"), rows, "Time of selection, median over rounds and seeds, on this machine")
+    """Tables 3.4 and 3.5: time of selection, the model included, by frame that there was to choose from and by round."""
+    rows = []
+    for name in strategies_of(report):
+        found = [row for row in report.rows if row.strategy == name and row.round]
+        a_frame = _median([row.select_seconds_a_frame for row in found], 1000)
+        rows.append((name, a_frame, *(_median([getattr(row, key) for row in found]) for key in SECONDS)))
+    columns = ("strategy", "selection, ms a frame", "selection, s a round", "training, s a round")
+    return _titled(columns, rows, "Time, median over rounds and seeds, on this machine")
 
 
-def _milliseconds(seconds: list[float | None]) -> str:
+def _median(seconds: Sequence[float | None], scale: float = 1) -> str:
     known = [value for value in seconds if value is not None]
-    return f"{1000 * statistics.median(known):.0f}" if known else "–"
+    return f"{scale * statistics.median(known):.0f}" if known else "–"
 
 
 def wrong_table(report: ActiveReport) -> Table:

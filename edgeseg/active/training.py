@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,11 +48,13 @@ def trained(
     """
     run = RunFolder(folder)
     if not evaluation.exists():
+        start = time.perf_counter()
         if launcher:
             _launch(settings, folder, launcher)
         else:
             train(settings, folder, resume=folder.exists())
-        figures = evaluate(run.last, val, settings.threads) if val is not None else {}
+        seconds = time.perf_counter() - start
+        figures = (evaluate(run.last, val, settings.threads) if val is not None else {}) | {"train_seconds": seconds}
         write_atomic(evaluation, json.dumps(figures, indent=2) + "\n")
     return Trained(run.last, run.extra if run.extra.exists() else None)
 

@@ -13,7 +13,7 @@ from tests.killing import kill_when
 
 MOMENTS = ("start/train/state.pt", "superpixel/round-1/answers", "superpixel/round-1/train/state.pt",
            "superpixel/round-2/data/masks")  # fmt: skip
-TIMES = ("select_seconds", "select_seconds_a_frame")
+TIMES = ("select_seconds", "select_seconds_a_frame", "train_seconds")
 
 
 def test_loop_killed_by_sigkill_resumes_to_the_same_rows(

@@ -21,7 +21,7 @@ from edgeseg.images import read_label
 from edgeseg.students.run import Run
 
 Make = Callable[..., ActiveSettings]
-TIMES = ("select_seconds", "select_seconds_a_frame")
+TIMES = ("select_seconds", "select_seconds_a_frame", "train_seconds")
 OWN = ("random", "entropy", "entropy-edge", "superpixel", "superpixel-crf", "class-specific", "margin")
 REST = ("least-confidence", "flip-consistency", "committee", "full")
 

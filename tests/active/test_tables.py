@@ -59,16 +59,23 @@ def test_a_seed_that_full_lacks_is_left_out(report: ActiveReport) -> None:
 def test_other_tables(report: ActiveReport) -> None:
     assert tables.label_table(report).rows[1][:4] == ("random", "2 ± 0", "5.0 ± 0.0", "41.0 ± 0.0")
     assert tables.wrong_table(report).rows[0][:3] == ("random", "40.0 ± 0.0", "50.0 ± 0.0")
-    assert tables.time_table(report).rows == (("random", "30"), ("entropy", "30"))
+    assert tables.time_table(report).rows[1:] == (("random", "30", "3", "–"), ("entropy", "30", "3", "–"))
+    timed = tables.time_table(_report(*(_row("random", seed, 1, 0.5, train_seconds=70.0 + seed) for seed in (0, 1, 2))))
+    assert timed.rows == (("random", "30", "3", "71"),)
     assert tables.class_table(report).rows[2] == ("entropy", "51.0 ± 4.2", "–")
     assert tables.histogram_table(report).rows[2] == ("entropy", "75.0", "25.0")
-    assert tables.budget_table({0.1: report, 0.2: _report(_row("entropy", 0, 1, 0.7))}).rows[1:] == (
-        ("random", "43.5 ± 2.1", "–"),
-        ("entropy", "51.0 ± 4.2", "70.0"),
-    )
+    by_budget = tables.setting_table({"m = 10 %": report, "m = 20 %": _report(_row("entropy", 0, 1, 0.7))}, "by budget")
+    assert by_budget.columns == ("strategy", "m = 10 %", "m = 20 %")
+    assert by_budget.rows[1:] == (("random", "43.5 ± 2.1", "–"), ("entropy", "51.0 ± 4.2", "70.0"))
     assert tables.figure_table(report) is None
     told = tables.figure_table(_report(_row("vaal", 0, 1, 0.5, figures={"critic_accuracy": 0.75})))
     assert told is not None and told.rows == (("vaal", "critic_accuracy", "0.7500"),)
+
+
+def test_strategy_that_has_not_begun_hides_nothing_of_the_others(report: ActiveReport) -> None:
+    waiting = _report(*report.rows, _row("margin", 0, 0, 0.3))
+    assert tables.label_table(waiting).rows[:-1] == tables.label_table(report).rows
+    assert tables.class_table(waiting).rows[:-1] == tables.class_table(report).rows
 
 
 def test_lead_says_what_came_out_and_warns_first(report: ActiveReport) -> None:
