@@ -125,7 +125,7 @@ def setting_table(reports: Mapping[str, ActiveReport], caption: str) -> Table:
 
 
 def time_table(report: ActiveReport) -> Table:
-    """Tables 3.4 and 3.5: time of selection, the model included, by frame that there was to choose from and by round."""
+    """Tables 3.4 and 3.5: time of selection, the model included, by frame to choose from and by round; of training."""
     rows = []
     for name in strategies_of(report):
         found = [row for row in report.rows if row.strategy == name and row.round]
