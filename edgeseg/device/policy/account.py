@@ -52,6 +52,10 @@ class Account:
         """What was spent ahead of the even pace; below 0 what was left."""
         return self._ahead
 
+    def fits(self, cost: float, returned: float) -> bool:
+        """Whether a cost fits the whole budget once something was ``returned``, whatever the pace."""
+        return cost - returned <= self.left
+
     def has_room(self, cost: float, returned: float) -> bool:
         """Whether a cost that can be taken back fits the whole budget, and the even pace with its reserve.
 
@@ -60,7 +64,7 @@ class Account:
             returned: Of what is to be given up for it.
         """
         reserve = max(RESERVE * self.budget.amount, RESERVE_COSTS * cost)
-        return cost - returned <= self.left and self._ahead + cost - returned <= reserve
+        return self.fits(cost, returned) and self._ahead + cost - returned <= reserve
 
     def advance(self, time_s: float) -> None:
         """Lets time go by; a clock that goes backward stands still."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class StreamKeeper:
         self._settings = settings
         self._spool = spool
         self._seed = seed
-        self._policy = Policy(settings, seed)
+        self._policy = Policy(settings, seed, self._take_out)
         self._time_s = 0.0
         self._triggers: list[Trigger] = open_triggers(settings.triggers)
         self._roll = Roll(settings.pre_roll_s, settings.roll_every_s, settings.roll_bytes)
@@ -119,7 +119,7 @@ class StreamKeeper:
         came = self._apply(self._policy.finish())
         old, before = self._policy, self._settings
         same = (settings.forms, settings.budgets().named().keys()) == (before.forms, before.budgets().named().keys())
-        self._policy, self._settings = Policy(settings, self._seed), settings
+        self._policy, self._settings = Policy(settings, self._seed, self._take_out), settings
         self._policy.restore(old.to_dict(), same, self._time_s)
         self._roll = Roll(settings.pre_roll_s, settings.roll_every_s, settings.roll_bytes)
         return came
@@ -163,14 +163,12 @@ class StreamKeeper:
 
     def _apply(self, decisions: list[Decision], asked: Seen | None = None, reason: str = "") -> list[str]:
         came = []
-        for decision in decisions:
-            frame = decision.candidate.frame
+        # Of one that was kept and displaced by the same step only the latter counts: it never came in.
+        for frame, decision in {decision.candidate.frame: decision for decision in decisions}.items():
             seen = asked or self._waiting.pop(frame, None)
             if decision.form is not None and seen is not None:
                 item_id = self._put(frame, seen.make(Kept(decision.form, decision.worth, reason[:40])))
                 came += [item_id] if item_id else []
-            elif decision.reason == "displaced":
-                self._take_out(decision.candidate)
         if came and time.monotonic() - self._saved_s > SAVED_EVERY_S:
             self._state.save(self._policy)
             self._saved_s = time.monotonic()
@@ -188,13 +186,13 @@ class StreamKeeper:
         self.items[frame] = record.item_id
         return record.item_id
 
-    def _take_out(self, candidate: Candidate) -> None:
-        item_id = self.items.get(candidate.frame)
-        if item_id is None:
-            return
-        # What an earlier run had spooled, or an upload holds, is not this run's to take out.
-        if item_id in self._new and self._spool.remove(item_id):
-            self._new.discard(item_id)
-            del self.items[candidate.frame]
-        else:
-            self._policy.charge(candidate)
+    def _take_out(self, frames: Sequence[str]) -> Collection[str]:
+        """Takes frames out of the spool, all or none, and tells which have to stay."""
+        ids = {frame: self.items[frame] for frame in frames if frame in self.items}
+        # What an earlier run had spooled is not this run's to take out; nor is what an upload holds or has taken.
+        staying = {i for i in ids.values() if i not in self._new} or self._spool.remove_all(ids.values())
+        if not staying:
+            self._new.difference_update(ids.values())
+            for frame in ids:
+                del self.items[frame]
+        return [frame for frame, item_id in ids.items() if item_id in staying]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,9 +18,11 @@ from edgeseg.device.policy.rarity import Rarity
 from edgeseg.device.policy.sample import StreamSample
 from edgeseg.device.policy.settings import PolicySettings
 
-POLICY_NAME, POLICY_VERSION = "top-share", "2"
+POLICY_NAME, POLICY_VERSION = "top-share", "3"
 REPRICE_EVERY = 16
 """Prices are computed anew after so many candidates, and after every one of the first as many."""
+TakeOut = Callable[[Sequence[str]], Collection[str]]
+"""Takes kept frames out of where they are, all of them or none; tells which cannot be taken out any more."""
 Reason = Literal["kept", "triggered", "below the price", "budget spent", "duplicate", "too close", "displaced"]
 
 
@@ -58,16 +61,18 @@ class Policy:
     """Decides on candidates in the order of their time.
 
     ``offer`` holds back the best candidate of the running stretch of ``spacing_s`` and decides on it when the
-    stretch is over. What is kept may later be displaced by something better, if the settings allow that, until
-    ``settle`` makes it final.
+    stretch is over. What is kept may later be displaced by something better, if the settings allow that, as long as
+    ``take_out`` can take it out, and ``settle`` has not made it final.
 
     Args:
         settings: How it decides.
         seed: Of what the stream's sample draws.
+        take_out: Asked before anything is displaced; what it cannot take out is final, and paid for.
     """
 
-    def __init__(self, settings: PolicySettings, seed: int = 0) -> None:
+    def __init__(self, settings: PolicySettings, seed: int = 0, take_out: TakeOut = lambda frames: ()) -> None:
         self.settings = settings
+        self._take_out = take_out
         self._accounts = {n: Account(b, settings.active_share) for n, b in settings.budgets().named().items()}
         shape = (len(settings.forms), len(self._accounts))
         self._sample = StreamSample(settings.sample_size, settings.memory_s, *shape, seed)
@@ -103,7 +108,7 @@ class Policy:
         decided = self._close()
         for name, account in self._accounts.items():
             while (least := self._held.least(name)) and account.ahead >= least.costs[name]:
-                decided.append(self._give_up(least))
+                decided += self._displace([least]) or []
         for item in list(self._held):
             self._make_final(item)
         return decided
@@ -119,11 +124,6 @@ class Policy:
         item = self._held.named(frame)
         if item is not None:
             self._give_up(item)
-
-    def charge(self, candidate: Candidate) -> None:
-        """Pays for a frame that was given up here, but could not be taken out any more."""
-        offer = candidate.offers[0]
-        self._take(HeldItem(candidate, offer.form, 0.0, self._costs(offer)), final=True)
 
     def _worth(self, candidate: Candidate) -> float:
         worth = max(candidate.score, 0.0) * self._rarity.boost(candidate.classes)
@@ -147,20 +147,27 @@ class Policy:
         candidate = waiting.candidate
         self._advance(candidate.time_s)
         item, gain = self._best_form(waiting)
-        if candidate.time_s < self._final_s + self.settings.spacing_s:
-            return [Decision(candidate, "too close", None, waiting.worth)]
-        rivals = self._held.rivals(candidate, self.settings.spacing_s, self.settings.duplicate_bits)
+        while True:
+            reason, victims = self._choice(item, gain)
+            if reason != "kept":
+                return [Decision(candidate, reason, None, waiting.worth)]
+            displaced = self._displace(victims)
+            if displaced is not None:
+                self._take(item, final=not self.settings.recall)
+                return [*displaced, Decision(candidate, "kept", item.form, item.worth)]
+
+    def _choice(self, item: HeldItem, gain: float) -> tuple[Reason, list[HeldItem]]:
+        """Whether an item is kept, beside all that is final, and what must give way for it."""
+        candidate, spacing_s = item.candidate, self.settings.spacing_s
+        if candidate.time_s < self._final_s + spacing_s:
+            return "too close", []
         if self._hashes.has_like(candidate.image_hash):
-            return [Decision(candidate, "duplicate", None, waiting.worth)]
+            return "duplicate", []
+        rivals = self._held.rivals(candidate, spacing_s, self.settings.duplicate_bits)
         if rivals and sum(rival.worth for rival in rivals) >= item.worth:
-            close = any(abs(rival.candidate.time_s - candidate.time_s) < self.settings.spacing_s for rival in rivals)
-            return [Decision(candidate, "too close" if close else "duplicate", None, waiting.worth)]
-        reason, victims = self._revocable(item, rivals) if self.settings.recall else self._final(item, gain)
-        if reason != "kept":
-            return [Decision(candidate, reason, None, waiting.worth)]
-        decided = [self._give_up(victim) for victim in victims]
-        self._take(item, final=not self.settings.recall)
-        return [*decided, Decision(candidate, "kept", item.form, item.worth)]
+            close = any(abs(rival.candidate.time_s - candidate.time_s) < spacing_s for rival in rivals)
+            return "too close" if close else "duplicate", []
+        return self._revocable(item, rivals) if self.settings.recall else self._final(item, gain)
 
     def _best_form(self, waiting: _Waiting) -> tuple[HeldItem, float]:
         """The form that gains most at today's prices, and its gain; the sample takes notice of all forms."""
@@ -227,6 +234,14 @@ class Policy:
         self._held.remove(item)
         self._hashes.add(item.candidate.image_hash)
         self._final_s = max(self._final_s, item.candidate.time_s)
+
+    def _displace(self, items: list[HeldItem]) -> list[Decision] | None:
+        """Gives items up, all or none: None where some can no longer be taken out, and so are final from now on."""
+        staying = self._take_out([item.candidate.frame for item in items]) if items else ()
+        for item in items:
+            if item.candidate.frame in staying:
+                self._make_final(item)
+        return None if staying else [self._give_up(item) for item in items]
 
     def _give_up(self, item: HeldItem) -> Decision:
         for name, account in self._accounts.items():

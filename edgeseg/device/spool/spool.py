@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -94,14 +94,26 @@ class Spool(SpoolReader):
         Raises:
             OutputError: It cannot be removed.
         """
+        return not self.remove_all((item_id,))
+
+    def remove_all(self, item_ids: Iterable[str]) -> set[str]:
+        """Takes items out for good, all of them or none.
+
+        Returns:
+            Those that cannot be taken out, since an upload holds or has taken them, or they gave way before; none of
+            the others is out then.
+
+        Raises:
+            OutputError: They cannot be removed; none is out.
+        """
+        wanted = set(item_ids)
         with self._changing() as change:
             self._end_leases()
-            row = self._index.row(item_id)
-            if row is None or not row.stored or row.lease:
-                return False
-            self._index.forget(item_id)
-            change.take_out(item_id)
-        return True
+            staying = {item_id for item_id in wanted if not self._may_go(item_id)}
+            for item_id in () if staying else wanted:
+                self._index.forget(item_id)
+                change.take_out(item_id)
+        return staying
 
     def claim(self, most: int = 1, state: State = "pending") -> builtins.list[SpoolItem]:
         """Hands items to an upload, highest value first; nobody else gets or evicts them meanwhile.
@@ -133,8 +145,7 @@ class Spool(SpoolReader):
         with self._changing():
             self._end_leases()
             row = self._index.row(item_id)
-            free = row is not None and row.stored and row.lease is None and row.state != "uploaded"
-            return self._take(row) if row is not None and free else None
+            return self._take(row) if row is not None and self._may_go(item_id) else None
 
     def release(self, item_id: str) -> None:
         """Gives an item back as it was; another upload may try it.
@@ -201,6 +212,10 @@ class Spool(SpoolReader):
 
     def _changing(self) -> AbstractContextManager[Change]:
         return changing(self._folder, self._index)
+
+    def _may_go(self, item_id: str) -> bool:
+        row = self._index.row(item_id)
+        return row is not None and row.stored and row.lease is None and row.state != "uploaded"
 
     def _is_known(self, item_id: str) -> bool:
         row = self._index.row(item_id)

@@ -86,6 +86,20 @@ def test_announced_item_waits_for_its_blobs_to_be_asked_for(spool: Spool, make_i
     assert spool.info().uploaded == 1
 
 
+def test_items_are_taken_out_together_or_not_at_all(spool: Spool, make_item: MakeItem) -> None:
+    _fill(spool, make_item, (1, 2, 3, 4))
+    ids = [make_item(number)[0].item_id for number in (1, 2, 3, 4)]
+    (uploaded,) = spool.claim()
+    spool.mark_uploaded(uploaded.id, keep=True)
+    spool.claim()
+    assert spool.remove_all(ids) == set(ids[2:]), "4 was uploaded, 3 is on its way"
+    assert _frames(spool.list()) == ["f4", "f3", "f2", "f1"]
+    assert spool.remove_all(ids[:2]) == set()
+    assert _frames(spool.list()) == ["f4", "f3"]
+    assert spool.remove_all(ids[:1]) == {ids[0]}, "it is no longer there"
+    assert not spool.put(*make_item(4)), "it is remembered as sent"
+
+
 def test_closing_gives_back_what_was_held(spool: Spool, make_item: MakeItem) -> None:
     _fill(spool, make_item, (1, 2))
     with Spool(spool.path) as other:
