@@ -52,19 +52,20 @@ class Account:
         """What was spent ahead of the even pace; below 0 what was left."""
         return self._ahead
 
-    def fits(self, cost: float, returned: float) -> bool:
-        """Whether a cost fits the whole budget once something was ``returned``, whatever the pace."""
-        return cost - returned <= self.left
-
-    def has_room(self, cost: float, returned: float) -> bool:
-        """Whether a cost that can be taken back fits the whole budget, and the even pace with its reserve.
+    def fits(self, cost: float, returned: float = 0.0, spare: float = 0.0) -> bool:
+        """Whether a cost fits the whole budget, whatever the pace.
 
         Args:
             cost: Of what is to be kept.
             returned: Of what is to be given up for it.
+            spare: What is to be left beside it; half of the budget at most.
         """
+        return cost - returned + min(spare, self.budget.amount / 2) <= self.left
+
+    def has_room(self, cost: float, returned: float, spare: float) -> bool:
+        """Whether a cost that can be taken back ``fits``, and the even pace with its reserve has it too."""
         reserve = max(RESERVE * self.budget.amount, RESERVE_COSTS * cost)
-        return self.fits(cost, returned) and self._ahead + cost - returned <= reserve
+        return self.fits(cost, returned, spare) and self._ahead + cost - returned <= reserve
 
     def advance(self, time_s: float) -> None:
         """Lets time go by; a clock that goes backward stands still."""

@@ -47,6 +47,11 @@ class Candidate:
     classes: dict[str, float]
     offers: tuple[Offer, ...]
 
+    @property
+    def asked(self) -> Offer:
+        """The form in which it is kept where something outside asks for it: in full, if that is among its forms."""
+        return next((offer for offer in self.offers if offer.form == "full"), self.offers[0])
+
     def to_dict(self) -> dict[str, Any]:
         """Plain form, as a trace holds it."""
         return {

@@ -16,7 +16,7 @@ from edgeseg.device.policy.state import PolicyState
 from edgeseg.device.policy.triggers import Trigger, open_triggers
 from edgeseg.device.spool import Spool
 from edgeseg.errors import ConfigError, SpoolFull
-from edgeseg.progress import say
+from edgeseg.progress import say, warn
 
 SAVED_EVERY_S = 10.0
 MakeItem = Callable[[Kept], Item]
@@ -96,10 +96,10 @@ class StreamKeeper:
         if reason is not None:
             return self._keep_asked(seen, reason)
         if time_s <= self._asked_until_s and time_s >= self._asked_s + self._settings.roll_every_s:
-            self._asked_s = time_s
-            return self._apply([self._policy.keep(seen.candidate, "full")], seen, "post-roll")
+            return self._keep_after(seen)
         if self._roll.wants(time_s):
-            self._roll.add(time_s, seen.make(Kept("full", max(seen.candidate.score, 0.0), "pre-roll")))
+            worth = max(seen.candidate.score, 0.0)
+            self._roll.add(seen.candidate, seen.make(Kept(seen.candidate.asked.form, worth, "pre-roll")))
         self._waiting[seen.candidate.frame] = seen
         return self._apply(self._policy.offer(seen.candidate))
 
@@ -151,15 +151,39 @@ class StreamKeeper:
             raise
 
     def _keep_asked(self, seen: Seen, reason: str) -> list[str]:
+        decisions = self._policy.keep(seen.candidate)
+        if not decisions[-1].kept:
+            warn(f"frame {seen.candidate.frame} is asked for ({reason}), but left out: the budget is spent")
+            return []
         say(f"frame {seen.candidate.frame} is asked for: {reason}")
         self._asked_s = seen.candidate.time_s
         self._asked_until_s = self._asked_s + self._settings.post_roll_s
-        before = []
-        for record, blobs in self._roll.take():
-            self._policy.settle(record.frame_id)
-            before.append(self._put(record.frame_id, (record, blobs)))
-        came = self._apply([self._policy.keep(seen.candidate, "full")], seen, reason)
-        return [item_id for item_id in before if item_id] + came
+        came = self._apply(decisions, seen, reason)
+        return self._keep_before(self._asked_s) + came
+
+    def _keep_before(self, time_s: float) -> list[str]:
+        """Keeps the frames before the one asked for, the newest first, as far as the budgets go."""
+        rolled, came = self._roll.take(time_s), []
+        while rolled:
+            candidate, item = rolled[-1]
+            if candidate.frame in self.items:  # by the policy's own choice, which has paid for it
+                self._policy.settle(candidate.frame)
+            elif self._policy.keep(candidate)[-1].kept:
+                came.append(self._put(candidate.frame, item))
+            else:
+                say(f"the budget is spent: {len(rolled)} frame(s) of the pre-roll are left out")
+                break
+            rolled.pop()
+        return [item_id for item_id in came if item_id]
+
+    def _keep_after(self, seen: Seen) -> list[str]:
+        """Keeps a frame after the one asked for, and is done with these once the budgets do not have it."""
+        self._asked_s = seen.candidate.time_s
+        decisions = self._policy.keep(seen.candidate)
+        if not decisions[-1].kept:
+            say(f"the budget is spent: the post-roll ends before frame {seen.candidate.frame}")
+            self._asked_until_s = float("-inf")
+        return self._apply(decisions, seen, "post-roll")
 
     def _apply(self, decisions: list[Decision], asked: Seen | None = None, reason: str = "") -> list[str]:
         came = []

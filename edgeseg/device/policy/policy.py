@@ -91,17 +91,29 @@ class Policy:
         over = waiting is not None and candidate.time_s >= waiting.opened_s + self.settings.spacing_s
         decided = self._close() if over else []
         worth = self._worth(candidate)
+        self._rarity.add(candidate.classes)
         if candidate.time_s < self._final_s + self.settings.spacing_s:
             return [*decided, Decision(candidate, "too close", None, worth)]
         return decided + self._hold_back(candidate, worth)
 
-    def keep(self, candidate: Candidate, form: Form) -> Decision:
-        """Keeps a candidate that something outside asks for, whatever it is worth; the budgets pay for it."""
-        offer = next((o for o in candidate.offers if o.form == form), candidate.offers[0])
+    def keep(self, candidate: Candidate) -> list[Decision]:
+        """Keeps a candidate that something outside asks for, whatever it is worth, as far as the budgets go.
+
+        Returns:
+            What gave way for it, least worth first, and last what became of the candidate.
+        """
+        offer = candidate.asked
         worth = self._worth(candidate) * self.settings.form_worth(offer.form)
+        item = HeldItem(candidate, offer.form, worth, self._costs(offer))
         self._advance(candidate.time_s)
-        self._take(HeldItem(candidate, offer.form, worth, self._costs(offer)), final=True)
-        return Decision(candidate, "triggered", offer.form, worth)
+        while True:
+            victims = self._making_room(item)
+            if victims is None:
+                return [Decision(candidate, "budget spent", None, worth)]
+            displaced = self._displace(victims)
+            if displaced is not None:
+                self._take(item, final=True)
+                return [*displaced, Decision(candidate, "triggered", offer.form, worth)]
 
     def finish(self) -> list[Decision]:
         """Ends a drive: decides on what is held back, gives up what is beyond the even pace; the rest is final."""
@@ -126,9 +138,7 @@ class Policy:
             self._give_up(item)
 
     def _worth(self, candidate: Candidate) -> float:
-        worth = max(candidate.score, 0.0) * self._rarity.boost(candidate.classes)
-        self._rarity.add(candidate.classes)
-        return worth
+        return max(candidate.score, 0.0) * self._rarity.boost(candidate.classes)
 
     def _hold_back(self, candidate: Candidate, worth: float) -> list[Decision]:
         waiting = self._waiting
@@ -186,7 +196,8 @@ class Policy:
         """Whether an item is kept for good: it must be worth its price, and the budgets must have it."""
         if gain <= 0 and self._accounts:
             return "below the price", []
-        fits = all(item.costs[name] <= account.left for name, account in self._accounts.items())
+        spare = self._spare(item)
+        fits = all(account.fits(item.costs[name], spare=spare[name]) for name, account in self._accounts.items())
         return "kept" if fits else "budget spent", []
 
     def _revocable(self, item: HeldItem, rivals: list[HeldItem]) -> tuple[Reason, list[HeldItem]]:
@@ -201,12 +212,29 @@ class Policy:
                 return "below the price", []
         return "kept", victims
 
-    def _short(self, item: HeldItem, victims: list[HeldItem]) -> str | None:
+    def _making_room(self, item: HeldItem) -> list[HeldItem] | None:
+        """What must give way for an item that is asked for; None where all that is held would be too little."""
+        victims: list[HeldItem] = []
+        while (short := self._short(item, victims, asked=True)) is not None:
+            least = self._held.least(short, without=victims)
+            if least is None:
+                return None
+            victims.append(least)
+        return victims
+
+    def _short(self, item: HeldItem, victims: list[HeldItem], asked: bool = False) -> str | None:
         """A budget without room for an item in the place of the victims; None where there is none."""
+        spare = self._spare(item)
         for name, account in self._accounts.items():
-            if not account.has_room(item.costs[name], sum(victim.costs[name] for victim in victims)):
+            cost, returned = item.costs[name], sum(victim.costs[name] for victim in victims)
+            if not (account.fits(cost, returned) if asked else account.has_room(cost, returned, spare[name])):
                 return name
         return None
+
+    def _spare(self, item: HeldItem) -> dict[str, float]:
+        """What is left of the budgets for frames that something outside may ask for, if they are like this one."""
+        costs = self._costs(item.candidate.asked)
+        return {name: self.settings.asked_frames * cost for name, cost in costs.items()}
 
     def _offers(self, candidate: Candidate) -> list[Offer]:
         by_form = {offer.form: offer for offer in candidate.offers}

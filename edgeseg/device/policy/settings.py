@@ -31,8 +31,9 @@ class PolicySettings:
         recall: Whether a kept frame that still waits in the spool may give way to a better one. Without it, as where
             everything is uploaded at once, a choice is final.
         triggers: What asks for frames from outside, whatever they are worth: ``file:PATH``, ``signal:USR1``, or an
-            adapter ``package.module:Class``.
-        pre_roll_s, post_roll_s: What is kept before and after a frame that was asked for.
+            adapter ``package.module:Class``. Room for one such frame, with those before and after, is left in each
+            budget, of which it takes half at most.
+        pre_roll_s, post_roll_s: What is kept before and after a frame that was asked for, as far as the budgets go.
         roll_every_s: Least time between frames of these.
         roll_bytes: Most that frames waiting to be a pre-roll may take of the memory.
         frame_rate_hz: Frames a second of a source that does not tell the time.
@@ -105,6 +106,12 @@ class PolicySettings:
     def chooses(self) -> bool:
         """Whether there is anything to choose by: a budget, or a trigger."""
         return bool(self.budgets().named() or self.triggers)
+
+    @property
+    def asked_frames(self) -> float:
+        """Frames that a trigger asks for at once, those before and after included; 0 without triggers."""
+        every_s = max(self.roll_every_s, 1 / self.frame_rate_hz)
+        return 1 + (self.pre_roll_s + self.post_roll_s) / every_s if self.triggers else 0.0
 
     @property
     def digest(self) -> str:

@@ -31,16 +31,6 @@ from edgeseg.frames import open_source
 Scene = Callable[[int], NDArray[np.uint8]]
 
 
-class NeverTrigger:
-    """An adapter as a user writes one."""
-
-    def poll(self) -> str | None:
-        return None
-
-    def close(self) -> None:
-        """Nothing to stop."""
-
-
 @pytest.fixture
 def long_drive(tmp_path: Path, scene: Scene) -> Path:
     """30 frames whose scores are the levels below."""
@@ -127,9 +117,9 @@ def test_file_asks_for_a_frame_with_what_was_before_and_after(long_drive: Path, 
 
     runner.infer = infer_and_ask
     roll = {"pre_roll_s": 3.0, "post_roll_s": 2.0, "roll_every_s": 1.0}
-    _score(long_drive, tmp_path / "spool", runner, triggers=(f"file:{asking}",), frames="1/day", **roll)
+    _score(long_drive, tmp_path / "spool", runner, triggers=(f"file:{asking}",), frames="6/day", **roll)
     units = {item.record.frame_id: item.record.scores[1].unit for item in SpoolReader(tmp_path / "spool").list()}
-    assert {"f07", "f08", "f09", "f10", "f11", "f12"} <= set(units)
+    assert set(units) == {"f07", "f08", "f09", "f10", "f11", "f12"}
     assert units["f10"] == "hard braking"
     assert "pre-roll" in {units["f08"], units["f09"]}
     assert units["f12"] == "post-roll"
@@ -160,14 +150,16 @@ def test_trigger_that_cannot_be_opened_is_refused(spec: str, message: str) -> No
         open_triggers([spec])
 
 
-def test_roll_is_bounded_in_time_and_bytes(make_item: Callable[[int], Any]) -> None:
+def test_roll_is_bounded_in_time_and_bytes(make_item: Callable[[int], Any], make_drive: Callable[..., Any]) -> None:
     roll = Roll(10.0, 1.0, 9000)
     assert roll.wants(0.0)
-    for second in range(5):
-        roll.add(float(second), make_item(second))
+    for second, candidate in enumerate(make_drive([1.0] * 5)):
+        roll.add(candidate, make_item(second))
     assert not roll.wants(4.5)
-    assert [record.frame_id for record, _ in roll.take()] == ["f3", "f4"], "4000 bytes each"
-    assert roll.take() == []
+    assert [record.frame_id for _, (record, _) in roll.take(5.0)] == ["f3", "f4"], "4000 bytes each"
+    assert roll.take(5.0) == []
+    roll.add(candidate, make_item(4))
+    assert roll.take(14.5) == [], "f4 was 10.5 seconds before"
     assert not Roll(0.0, 1.0, 9000).wants(0.0)
 
 

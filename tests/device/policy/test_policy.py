@@ -146,7 +146,7 @@ def test_restart_does_not_renew_a_spent_budget(make_drive: MakeDrive, away_s: fl
     policy = Policy(settings)
     drive = make_drive([10.0] * 9)
     for candidate in drive:
-        policy.keep(candidate, "full")
+        policy.keep(candidate)
     later = Policy(settings)
     later.restore(json.loads(json.dumps(policy.to_dict())), same_stream=True, away_s=away_s)
     kept = [d for d in _run(later, make_drive(np.arange(50.0) + 20)).values() if d.kept]
@@ -167,8 +167,27 @@ def test_clock_that_goes_backward_stands_still(make_drive: MakeDrive) -> None:
 def test_what_is_asked_for_from_outside_is_kept_and_paid_for(make_drive: MakeDrive) -> None:
     policy = Policy(_plain(frames="2/h", recall=False))
     drive = make_drive([0.0, 0.0, 5.0, 6.0])
-    assert [policy.keep(candidate, "full").reason for candidate in drive[:2]] == ["triggered", "triggered"]
+    assert [policy.keep(candidate)[-1].reason for candidate in drive[:2]] == ["triggered", "triggered"]
     assert {d.reason for d in _run(policy, drive[2:]).values()} <= {"budget spent", "below the price"}
+    assert [decision.reason for decision in policy.keep(drive[3])] == ["budget spent"]
+
+
+def test_what_is_asked_for_takes_the_place_of_the_least(make_drive: MakeDrive) -> None:
+    policy = Policy(_plain(frames="3/h", spacing_s=0.0))
+    *drive, asked = make_drive([5.0, 3.0, 4.0, 0.0])
+    for candidate in drive:
+        policy.offer(candidate)
+    assert [(d.candidate.frame, d.reason) for d in policy.keep(asked)] == [("f1", "displaced"), ("f3", "triggered")]
+
+
+@pytest.mark.parametrize("recall", [True, False])
+def test_room_is_left_for_what_may_be_asked_for(make_drive: MakeDrive, recall: bool) -> None:
+    options = {"triggers": ("file:x",), "pre_roll_s": 2.0, "post_roll_s": 1.0, "roll_every_s": 1.0}
+    drive = make_drive(np.random.default_rng(0).random(3600))
+    for policy, most in ((_plain(frames="40/h", recall=recall, **options), 36), (_plain(frames="40/h"), 40)):
+        assert most - 2 <= len(_kept(policy, drive)) <= most
+    small = _plain(frames="6/h", recall=recall, **options)
+    assert len(_kept(small, drive)) == 3, "half of the budget at most"
 
 
 def test_settled_frame_is_not_displaced(make_drive: MakeDrive) -> None:
