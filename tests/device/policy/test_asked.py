@@ -19,6 +19,17 @@ MakeItem = Callable[..., Item]
 Drive = Callable[..., None]
 SIZES = [2000 + 400 * (second % 4) for second in range(150)]
 """Bytes of each second's frame, half of them in each of two blobs."""
+ADAPTER = """
+class Braking:
+    polled = closed = 0
+
+    def poll(self):
+        Braking.polled += 1
+        return "hard braking" if Braking.polled == 5 else None
+
+    def close(self):
+        Braking.closed += 1
+"""
 
 
 @pytest.fixture
@@ -100,3 +111,18 @@ def test_frame_that_is_asked_for_too_often_is_told(run: Drive, spool: Spool, cap
 def test_frame_before_that_was_kept_already_is_not_paid_twice(run: Drive, spool: Spool) -> None:
     run([9.0, 9.0, 9.0, 0.0], {3}, frames="4/min", spacing_s=0.0)
     assert frames(spool) == {0, 1, 2, 3}
+
+
+def test_users_own_trigger_keeps_a_frame(
+    run: Drive, spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_item: MakeItem
+) -> None:
+    folder = tmp_path / "own" / "fleet_adapters"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    (folder / "can_bus.py").write_text(ADAPTER)
+    monkeypatch.syspath_prepend(str(tmp_path / "own"))
+    run([0.0] * 9, set(), triggers=("fleet_adapters.can_bus:Braking",), pre_roll_s=1.0, post_roll_s=2.0, frames="8/h")
+    assert frames(spool) >= {3, 4, 5, 6}, "the fifth, one before it and two after"
+    from fleet_adapters.can_bus import Braking  # type: ignore[import-not-found]
+
+    assert (Braking.polled, Braking.closed) == (9, 1), "asked once a frame, and closed in the end"
