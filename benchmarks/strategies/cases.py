@@ -57,6 +57,8 @@ def cases(second_model: Path | None) -> list[Case]:
         Case("margin, mean", "margin", MEAN),
         Case("least-confidence, mean", "least-confidence", MEAN),
         Case("entropy-edge, superpixels, mean", "entropy-edge", {"regions": "superpixel", **MEAN}),
+        Case("class-balanced-superpixel, sum", "class-balanced-superpixel"),
+        Case("class-balanced-superpixel, mean", "class-balanced-superpixel", MEAN),
         Case("flip-consistency, sum", "flip-consistency"),
         Case("flip-consistency, mean", "flip-consistency", MEAN),
         Case("mc-dropout, pixels", "mc-dropout", PIXELS),

@@ -57,7 +57,7 @@ def score(
             "--strategy",
             metavar="S",
             help="random, entropy, entropy-edge, superpixel, superpixel-crf, class-specific, margin, least-confidence, "
-            "flip-consistency, mc-dropout, committee, or package.module:Class.",
+            "flip-consistency, mc-dropout, committee, class-balanced-superpixel, or package.module:Class.",
         ),
     ] = None,
     regions: Annotated[

@@ -31,7 +31,7 @@ METHODS = {
     "pixelpick": "edgeseg.active.methods.pixelpick:PixelPick",
     "class-balanced-superpixel": "edgeseg.active.methods.class_balanced_superpixel:ClassBalancedSuperpixel",
 }
-"""Methods with a file of their own; every strategy of the vehicle is one too."""
+"""Methods with a file of their own; every strategy of the vehicle is one too, where none here has its name."""
 PAIRS = ("random+equal", "random+s4al")
 """``A+B`` selects as A and trains as B; these are listed, any two names can be written so."""
 
@@ -54,7 +54,7 @@ __all__ = [
 
 def names() -> tuple[str, ...]:
     """Names of all methods, the vehicle's strategies first."""
-    return (*strategies.names(), *METHODS, *PAIRS)
+    return (*(name for name in strategies.names() if name not in METHODS), *METHODS, *PAIRS)
 
 
 def require_known(name: str) -> None:
@@ -81,7 +81,7 @@ def build(name: str, options: MethodOptions) -> Method:
     if "+" in name:
         first, second = name.split("+", 1)
         return Paired(name, build(first, replace(options, own={})), build(second, options))
-    if name in strategies.STRATEGIES:
+    if name in strategies.STRATEGIES and name not in METHODS:
         return VehicleMethod(name, options)
     kind = _kind(name)
     if isinstance(kind, type) and issubclass(kind, Method):

@@ -9,10 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-
-def runner_up(top2_probs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """U = p₂ / p₁ of each pixel, (2, H, W) to (H, W) in [0, 1]; 1 where two classes tie."""
-    return np.asarray(top2_probs[1] / top2_probs[0])
+from edgeseg.device.strategies.class_balanced_superpixel import balancing_weights
 
 
 def class_weights(classes: NDArray[np.intp], num_classes: int) -> NDArray[np.float64]:
@@ -26,7 +23,7 @@ def class_weights(classes: NDArray[np.intp], num_classes: int) -> NDArray[np.flo
         (C,) in [1/e, 1].
     """
     counts = np.bincount(classes[classes >= 0], minlength=num_classes)
-    return np.asarray(np.exp(-counts / max(1, len(classes))))
+    return balancing_weights(counts, len(classes))
 
 
 def balanced_scores(

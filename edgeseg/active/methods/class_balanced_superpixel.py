@@ -14,12 +14,13 @@ from edgeseg import config
 from edgeseg.active.choices import Choice
 from edgeseg.active.methods.base import About, Method, MethodOptions, Rest, Round
 from edgeseg.active.methods.chance import chance_of
-from edgeseg.active.methods.class_balance import balanced_scores, global_top, runner_up
+from edgeseg.active.methods.class_balance import balanced_scores, global_top
 from edgeseg.active.methods.region_query import region_means
 from edgeseg.active.methods.unmasked import whole_view
 from edgeseg.config import STRICT
 from edgeseg.deploy.fullsize import FullSize
 from edgeseg.device.regions import areas, majority_class
+from edgeseg.device.strategies.class_balanced_superpixel import runner_up
 from edgeseg.device.superpixels import superpixels
 from edgeseg.students.groups import require_within
 

@@ -23,6 +23,7 @@ STRATEGIES = {
     "flip-consistency": "edgeseg.device.strategies.flip_consistency:FlipConsistency",
     "mc-dropout": "edgeseg.device.strategies.mc_dropout:McDropout",
     "committee": "edgeseg.device.strategies.committee:Committee",
+    "class-balanced-superpixel": "edgeseg.device.strategies.class_balanced_superpixel:ClassBalancedSuperpixel",
 }
 
 __all__ = [

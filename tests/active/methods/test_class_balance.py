@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from edgeseg.active.methods.class_balance import balanced_scores, class_weights, global_top, runner_up
+from edgeseg.active.methods.class_balance import balanced_scores, class_weights, global_top
+from edgeseg.device.strategies.class_balanced_superpixel import runner_up
 
 
 def test_runner_up_is_one_where_two_classes_tie_and_nothing_where_one_is_sure() -> None:
