@@ -66,12 +66,11 @@ def draw_view(settings: AugmentSettings, preprocess: Preprocess, frame_height: i
     low, high = settings.scale
     zoom, down, right, mirror = torch.rand(4).tolist()
     zoom = low + (high - low) * zoom
-    if settings.crop == "center":
-        down = right = 0.5
+    where = (None, None) if settings.crop == "center" else (down, right)
     size = settings.window or preprocess.size
     spot = preprocess.placement(frame_height, frame_width)
-    rows = _shown(size[0], preprocess.height, zoom, down, spot.top, spot.height, frame_height)
-    columns = _shown(size[1], preprocess.width, zoom, right, spot.left, spot.width, frame_width)
+    rows = _shown(size[0], preprocess.height, zoom, where[0], spot.top, spot.height, frame_height)
+    columns = _shown(size[1], preprocess.width, zoom, where[1], spot.left, spot.width, frame_width)
     return View(
         top=rows[0],
         left=columns[0],
@@ -84,15 +83,19 @@ def draw_view(settings: AugmentSettings, preprocess: Preprocess, frame_height: i
 
 
 def _shown(
-    size: int, plane: int, zoom: float, position: float, offset: int, scaled: int, frame: int
+    size: int, plane: int, zoom: float, position: float | None, offset: int, scaled: int, frame: int
 ) -> tuple[int, int, int, int]:
     """One axis of a view: start and length in the frame, start and length in the input of ``size``.
 
-    The frame, ``scaled``, lies at ``offset`` in the ``plane`` that the network sees when deployed.
+    The frame, ``scaled``, lies at ``offset`` in the ``plane`` that the network sees when deployed. ``position`` None
+    is the plane's own middle, not the frame's: beside a border of an odd length they are half a pixel apart.
     """
-    content_start, content_end = max(0, offset), min(plane, offset + scaled)
     length = size / zoom
-    start = content_start + position * (content_end - content_start - length)
+    if position is None:
+        start = (plane - length) / 2
+    else:
+        content_start, content_end = max(0, offset), min(plane, offset + scaled)
+        start = content_start + position * (content_end - content_start - length)
     first, last = ((edge - offset) * frame / scaled for edge in (start, start + length))
     inner_first = min(round(max(0.0, first)), frame - 1)
     inner_last = max(round(min(float(frame), last)), inner_first + 1)

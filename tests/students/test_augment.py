@@ -56,8 +56,9 @@ def test_image_label_and_soft_labels_show_the_same_part(resize: Any, scale: tupl
 
 
 @pytest.mark.parametrize("resize", ["stretch", "letterbox"])
-def test_unchanged_sample_is_what_the_model_sees_when_deployed(resize: Any) -> None:
-    preprocess = Preprocess(30, 50, (0.1, 0.2, 0.3), (0.5, 0.6, 0.7), resize=resize)
+@pytest.mark.parametrize("size", [(30, 50), (31, 52)], ids=["even border", "odd border"])
+def test_unchanged_sample_is_what_the_model_sees_when_deployed(resize: Any, size: tuple[int, int]) -> None:
+    preprocess = Preprocess(*size, (0.1, 0.2, 0.3), (0.5, 0.6, 0.7), resize=resize)
     image = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, *FRAME)).astype(np.uint8))
     shown = augment.view_image(image, _draw(PLAIN, preprocess, 0), preprocess, None)
     deployed = preprocess.apply(image.permute(1, 2, 0).numpy())
