@@ -87,8 +87,12 @@ class GraphProbe:
         return None if name is None else np.asarray(self.read(frame, [name])[name][0], np.float32)
 
     def input_tensor(self) -> str | None:
-        """Name of the one tensor that leaves the preprocessing."""
-        inside = {name for name, node in self.producers.items() if node.name.startswith(PREPROCESS_SCOPE)}
+        """Name of the one tensor that leaves the preprocessing.
+
+        Constants do not count: the exporter writes equal ones once, so that others read the preprocessing's.
+        """
+        made = {name: node for name, node in self.producers.items() if node.op_type != "Constant"}
+        inside = {name for name, node in made.items() if node.name.startswith(PREPROCESS_SCOPE)}
         active = [node for node in self.model.graph.node if not node.name.startswith(PREPROCESS_SCOPE)]
         leaving = {name for node in active for name in node.input if name in inside}
         return leaving.pop() if len(leaving) == 1 else None

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.preprocess import Preprocess
+from edgeseg.preprocess import Preprocess, overlap
 
 Planes = NDArray[np.float32]
 GREY_LEVEL_LIMIT = 0.5
@@ -22,7 +22,7 @@ class InputDifference:
 
     Attributes:
         stage: ``preprocessing`` or ``resize``.
-        what: ``mean``, ``std``, ``channel order`` or ``resize``.
+        what: ``mean``, ``std``, ``channel order``, ``resize`` or ``border``.
         detail: Both sides' values.
     """
 
@@ -31,7 +31,7 @@ class InputDifference:
     detail: str
 
 
-def compare_inputs(a: Planes, b: Planes, settings: Preprocess) -> InputDifference | None:
+def compare_inputs(a: Planes, b: Planes, settings: Preprocess, frame_size: tuple[int, int]) -> InputDifference | None:
     """Names what makes two networks' inputs of one frame different, None where they are the same.
 
     Mean and standard deviation are read off the straight line through corresponding values; what no
@@ -41,12 +41,16 @@ def compare_inputs(a: Planes, b: Planes, settings: Preprocess) -> InputDifferenc
         a: (3, h, w) float32, the first network's input.
         b: The second's.
         settings: The first model's preprocessing, which gives the values their unit.
+        frame_size: (H, W) of the frame; a letterbox's border, 0 whatever the normalisation, lies on no line.
     """
     if a.shape != b.shape:
         return InputDifference("resize", "resize", f"inputs are {a.shape[1:]} and {b.shape[1:]} (h, w)")
     unit = 1.0 / (255.0 * np.asarray(settings.std, np.float64))
     if _levels(a, b, unit) <= GREY_LEVEL_LIMIT:
         return None
+    a, b = (_shown(x, settings, frame_size) for x in (a, b))
+    if _levels(a, b, unit) <= GREY_LEVEL_LIMIT:
+        return InputDifference("resize", "border", "the networks see the frame alike, and beside it something else")
     gain, offset = _line(a, b)
     if _levels(a * gain + offset, b, unit * gain.ravel()) <= GREY_LEVEL_LIMIT:
         return _normalisation(settings, gain.ravel(), offset.ravel())
@@ -56,6 +60,13 @@ def compare_inputs(a: Planes, b: Planes, settings: Preprocess) -> InputDifferenc
         other = "bgr" if settings.channel_order == "rgb" else "rgb"
         return InputDifference("preprocessing", "channel order", f"{settings.channel_order} and {other}")
     return InputDifference("resize", "resize", _shift(a, b))
+
+
+def _shown(planes: Planes, settings: Preprocess, frame_size: tuple[int, int]) -> Planes:
+    """The part that shows the frame."""
+    place = settings.placement(*frame_size)
+    rows, columns = overlap(place.top, place.height, settings.height), overlap(place.left, place.width, settings.width)
+    return planes[:, rows[0], columns[0]]
 
 
 def _levels(a: Planes, b: Planes, unit: NDArray[np.float64]) -> float:

@@ -54,7 +54,7 @@ def locate(first: Runner, second: Runner, a: Path, b: Path, frame: NDArray[np.ui
     graphs = _probe(first, a, second, frame), _probe(second, b, first, frame)
     inputs = [graph.network_input(frame) for graph in graphs]
     if inputs[0] is not None and inputs[1] is not None:
-        difference = compare_inputs(inputs[0], inputs[1], first.info.preprocess)
+        difference = compare_inputs(inputs[0], inputs[1], first.info.preprocess, (frame.shape[0], frame.shape[1]))
         if difference is not None:
             return Parting(difference.stage, difference.what, difference.detail)
     return _within(graphs[0], graphs[1], frame, _precisions(first, second)) or _outside(first, second)

@@ -114,6 +114,17 @@ def test_a_wrong_mean_of_the_checkpoint_is_named(exported, make_checkpoint):
     assert (report.parted_at.stage, report.parted_at.what) == ("preprocessing", "mean")
 
 
+@pytest.mark.parametrize("resize", ["letterbox", "crop"])
+def test_a_wrong_mean_is_named_where_the_frame_is_placed(make_checkpoint, tmp_path, resize):
+    settings = {"size": (64, 64), "resize": resize}
+    paths = [
+        export(make_checkpoint(mean=mean, **settings), tmp_path / str(mean[0]), frame=(96, 144)).path
+        for mean in ((0.4, 0.5, 0.6), (0.5, 0.5, 0.6))
+    ]
+    report = parity(*paths, "memory", {"agreement": 1.0})
+    assert (report.parted_at.stage, report.parted_at.what) == ("preprocessing", "mean")
+
+
 def shift_resize(graph):
     node = next(n for n in graph.node if n.op_type == "Resize")
     mode = next(a for a in node.attribute if a.name == "coordinate_transformation_mode")
