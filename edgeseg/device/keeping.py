@@ -26,7 +26,9 @@ class Keeper:
     """Spools frames as they come and takes the lowest out again when a better one displaces it.
 
     A better frame is in the spool before the lowest leaves it, so that an interruption at any moment
-    loses nothing; at worst one frame above the budget stays.
+    loses nothing; at worst one frame above the budget stays. What an upload holds or has sent cannot leave,
+    and counts: once it is the whole budget, nothing more is kept. At worst an upload takes the last frame
+    in the moment before that is noticed: one above the budget.
 
     Args:
         spool: Where they are kept.
@@ -39,18 +41,20 @@ class Keeper:
         self.policy = ALL if budget_frames is None else BEST_OF_RUN
         self.kept = 0
         self.known = 0
-        self._offered = 0
+        self._offered = self._sent = 0
         self._heap: list[_Kept] = []
 
     def wants(self, score: float) -> bool:
         """Whether a frame of this score would be kept."""
-        return self.budget_frames is None or len(self._heap) < self.budget_frames or score > self._heap[0].score
+        if self.budget_frames is None or len(self._heap) + self._sent < self.budget_frames:
+            return True
+        return bool(self._heap) and score > self._heap[0].score
 
     def keep(self, record: Record, blobs: dict[str, bytes]) -> str | None:
         """Spools a frame that is wanted.
 
         Returns:
-            Item id of the frame that it displaced, None where it displaced none.
+            Item id of the frame that it displaced, None where it displaced none; its own where no other could leave.
 
         Raises:
             OutputError: The spool cannot be written.
@@ -62,14 +66,15 @@ class Keeper:
             return None
         self._offered += 1
         heapq.heappush(self._heap, _Kept(record.scores[0].value, -self._offered, record.item_id, new))
-        return self._displace() if len(self._heap) > self.budget_frames else None
+        return self._displace() if len(self._heap) + self._sent > self.budget_frames else None
 
-    def _displace(self) -> str:
-        lowest = heapq.heappop(self._heap)
-        self.kept -= 1
-        # What an earlier run had spooled is not this run's to take out.
-        if lowest.new:
-            self.spool.remove(lowest.item_id)
-        else:
-            self.known -= 1
-        return lowest.item_id
+    def _displace(self) -> str | None:
+        while self._heap:
+            lowest = heapq.heappop(self._heap)
+            # What an earlier run had spooled is not this run's to take out.
+            if not lowest.new or self.spool.remove(lowest.item_id):
+                self.kept -= 1
+                self.known -= not lowest.new
+                return lowest.item_id
+            self._sent += 1
+        return None

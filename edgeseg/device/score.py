@@ -240,7 +240,7 @@ class _Run:
                 raise OutputError(f"{error}; {safe}") from None
         if displaced is not None:
             self.ranking.displace(displaced)
-        return record.item_id
+        return record.item_id if displaced != record.item_id else None
 
     def _provenance(self, frame: Frame) -> Provenance:
         around = self.agent.surroundings.now(frame)

@@ -52,6 +52,20 @@ def test_frames_of_earlier_runs_are_not_taken_out(tmp_path: Path, make_item: Mak
         assert (keeper.kept, keeper.known) == (2, 0)
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_what_an_upload_takes_counts(tmp_path: Path, make_item: MakeItem, keep: bool) -> None:
+    with Spool(tmp_path / "s") as spool:
+        keeper, sent = Keeper(spool, 4), set[float]()
+        for number in range(20):
+            _offer(keeper, make_item, [number])
+            for item in spool.claim(number % 2):
+                sent.add(item.record.scores[0].value)
+                spool.mark_uploaded(item.id, keep)
+        assert sent | set(_scores(spool)) == {1, 3, 5, 7}, "each sent at once; of those between, none could stay"
+        assert keeper.kept == 4
+        assert spool.info().uploaded == 4
+
+
 def test_better_frame_is_in_before_the_lowest_leaves(
     tmp_path: Path, make_item: MakeItem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,9 +75,9 @@ def test_better_frame_is_in_before_the_lowest_leaves(
         seen: list[int] = []
         remove = Spool.remove
 
-        def watch(self: Spool, item_id: str) -> None:
+        def watch(self: Spool, item_id: str) -> bool:
             seen.append(len(self.ids()))
-            remove(self, item_id)
+            return remove(self, item_id)
 
         monkeypatch.setattr(Spool, "remove", watch)
         _offer(keeper, make_item, [3])
