@@ -1,4 +1,7 @@
-"""Fits the CRF's w₁, σ_α and σ_β on labeled frames by cross-validation; w₂ and σ_γ stay the thesis's 3 and 3.
+"""Fits the CRF's w₁, w₂, σ_α and σ_β on labeled frames by cross-validation; σ_γ stays the thesis's 3.
+
+The thesis holds w₂ at 3 as well, a weight for pixels, which is too much between superpixels, since each is a mean over
+its pixels already; so it is tried at 1, which is the default where nothing was fitted, and at 3.
 
 What is fitted is what the CRF is for: the share of all wrong pixels that lie in the chosen regions.
 """

@@ -82,6 +82,12 @@ def test_no_setting_of_the_grid_does_better(runner: Any, scenes: Scenes) -> None
             assert np.mean([frame.caught(weights, SMALL) for frame in frames]) <= fitted.caught + 1e-9
 
 
+def test_smoothness_weight_is_fitted_and_its_width_is_not() -> None:
+    assert {weights.smoothness_weight for weights in crf_fit.grid()} == {1, 3}
+    assert {weights.smoothness_sides for weights in crf_fit.grid()} == {3}
+    assert CrfWeights().smoothness_weight == 1, "of a model that carries none; see the module's first lines"
+
+
 def test_held_out_frames_do_not_choose_their_own_setting() -> None:
     # Setting 0 is best everywhere but on frame 0, setting 1 on frame 0 alone.
     table = np.array([[0.2, 0.9], [0.5, 0.1], [0.6, 0.1], [0.7, 0.1]])
