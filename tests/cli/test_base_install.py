@@ -48,6 +48,23 @@ def test_score_and_spool_need_no_torch(report: Callable[..., dict], exported: Pa
     report("spool", "verify", spool)
 
 
+def test_upload_needs_no_torch(report: Callable[..., dict], exported: Path, tmp_path: Path) -> None:
+    spool, fleet = tmp_path / "spool", tmp_path / "fleet"
+    report("score", "synthetic:2#test", "--model", exported, "--strategy", "entropy", "--spool", spool)
+    found = report("upload", spool, "--to", fleet)
+    assert (found["sent"], found["failed"]) == (2, 0)
+    assert len([path for path in (fleet / "records").rglob("*") if path.is_file()]) == 2
+    assert report("spool", "info", spool)["items"] == 0
+
+
+def test_policy_replay_needs_no_torch(report: Callable[..., dict], exported: Path, tmp_path: Path) -> None:
+    trace, budget = tmp_path / "drive.jsonl", ("--budget-frames", "1800/h")
+    scored = report("policy", "replay", "synthetic:4#test", "--model", exported, "--trace", trace, *budget)
+    assert (scored["frames"], scored["allowed"]) == (4, {"frames": 2})
+    again = report("policy", "replay", trace, *budget)
+    assert (again["frames"], again["allowed"], again["kept"]) == (4, {"frames": 2}, scored["kept"])
+
+
 def test_bench_of_an_exported_model_needs_no_torch(report: Callable[..., dict], exported: Path) -> None:
     rows = report("bench", exported, "--size", "64x96", "--iterations", 3, "--warm-up-limit", 1)["rows"]
     assert rows[0]["backend"] == "onnxruntime"
