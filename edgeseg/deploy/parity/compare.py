@@ -10,12 +10,11 @@ from typing import Any
 
 from edgeseg import datasets
 from edgeseg.datasets import Dataset
-from edgeseg.deploy.fullsize import FullSize
 from edgeseg.deploy.metadata import EXPORT_KEY
 from edgeseg.deploy.parity.locate import Parting, locate
 from edgeseg.deploy.parity.tally import Tally
 from edgeseg.deploy.parity.tolerance import RANKED_FRAMES, ParityTolerance, tolerance_for
-from edgeseg.deploy.parity.view import frame_says
+from edgeseg.deploy.parity.view import frame_says, seen_label
 from edgeseg.deploy.runners import open_runner
 from edgeseg.deploy.runners.base import Runner
 from edgeseg.deploy.runners.onnxruntime import OnnxRuntimeRunner
@@ -32,7 +31,7 @@ class ParityReport:
         mean_abs_logit_error: Mean |Δlogit|, None likewise.
         mean_abs_logit: Mean |logit| of the first model, to read the errors by.
         argmax_agreement: Share of pixels whose class is the same.
-        miou_a, miou_b: Mean IoU at label size, class maps by nearest neighbour for both; None without labels.
+        miou_a, miou_b: Mean IoU at h×w, to which labels go by nearest neighbour; None without labels.
         delta_miou: ``miou_b - miou_a``, a share: 0.01 is one point.
         delta_iou: Class name → the same of one class.
         frame_rank_correlation: Spearman's ρ of the frames' entropies, None for fewer than two frames.
@@ -151,9 +150,8 @@ def _add(tally: Tally, dataset: Dataset, index: int, first: Runner, second: Runn
     says = [frame_says(runner.infer(image), runner.info.temperature) for runner in (first, second)]
     tally.add(says[0], says[1])
     if labeled:
-        label = dataset.label(index)
-        full = FullSize(first.info.preprocess, (image.shape[0], image.shape[1]), *label.shape)
-        tally.add_label(label, says[0], says[1], full)
+        label = seen_label(dataset.label(index), first.info.preprocess, (image.shape[0], image.shape[1]))
+        tally.add_label(label, says[0], says[1])
 
 
 def _broken(tally: Tally, bounds: ParityTolerance) -> tuple[str, ...]:

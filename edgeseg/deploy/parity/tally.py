@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.deploy.fullsize import FullSize
 from edgeseg.deploy.parity.view import FrameSays, rank_correlation, top_cells
 from edgeseg.metrics import ConfusionMatrix
 
@@ -50,10 +49,10 @@ class Tally:
             self._magnitudes.append(float(np.abs(a.logits).mean()))
         self.frames += 1
 
-    def add_label(self, label: NDArray[np.uint8], a: FrameSays, b: FrameSays, full: FullSize) -> None:
-        """Adds the frame's label (H, W) uint8; both class maps go to its size by nearest neighbour alike."""
+    def add_label(self, label: NDArray[np.uint8], a: FrameSays, b: FrameSays) -> None:
+        """Adds the frame's label (h, w) uint8, as ``seen_label`` gives it."""
         for confusion, says in zip(self.confusions, (a, b), strict=True):
-            confusion.update(label, full.classes(says.classes))
+            confusion.update(label, says.classes)
 
     @property
     def max_abs_logit_error(self) -> float | None:

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.classes import IGNORE_INDEX
+from edgeseg.preprocess import Preprocess, overlap, resize_nearest
+
 CELL_PX = 32
 """Side of a cell of ``cell_entropy``."""
 
@@ -40,6 +43,22 @@ def frame_says(outputs: Mapping[str, NDArray[Any]], temperature: float) -> Frame
         entropies = cell_means(entropy), float(entropy.mean())
     classes = outputs["class_map"] if "class_map" in outputs else outputs["logits"].argmax(0).astype(np.uint8)
     return FrameSays(classes, None if logits is None else logits.astype(np.float32), *entropies)
+
+
+def seen_label(label: NDArray[np.uint8], preprocess: Preprocess, frame: tuple[int, int]) -> NDArray[np.uint8]:
+    """A label where the network sees what it labels, (h, w) uint8, 255 beside the frame.
+
+    Args:
+        label: Train ids of the whole frame, of any size; each pixel of the result is its nearest neighbour.
+        preprocess: How the frame became the network's input.
+        frame: (H, W) of the frame.
+    """
+    place = preprocess.placement(*frame)
+    rows = overlap(place.top, place.height, preprocess.height)
+    columns = overlap(place.left, place.width, preprocess.width)
+    seen = np.full(preprocess.size, IGNORE_INDEX, np.uint8)
+    seen[rows[0], columns[0]] = resize_nearest(label, place.height, place.width)[rows[1], columns[1]]
+    return seen
 
 
 def entropy_map(logits: NDArray[Any], temperature: float) -> NDArray[np.float32]:

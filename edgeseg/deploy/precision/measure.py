@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import datasets
-from edgeseg.deploy.fullsize import FullSize
 from edgeseg.deploy.metadata import ExportRecord
 from edgeseg.deploy.parity.tally import Tally
-from edgeseg.deploy.parity.view import FrameSays, frame_says
+from edgeseg.deploy.parity.view import FrameSays, frame_says, seen_label
 from edgeseg.deploy.precision.search import Loss
 from edgeseg.deploy.runners.exported import ExportedRunner
 from edgeseg.deploy.runners.onnxruntime import OnnxRuntimeRunner
@@ -80,7 +79,7 @@ def calibration_frames(spec: str, count: int, info: ModelInfo, size: tuple[int, 
 
 @dataclass(frozen=True)
 class _Case:
-    """One frame, what fp32 says of it, and the label to hold both against."""
+    """One frame, what fp32 says of it, and the label (h, w) to hold both against."""
 
     frame: NDArray[np.uint8]
     reference: FrameSays
@@ -100,8 +99,12 @@ class CostMeter:
     def __init__(self, model: Any, info: ModelInfo, record: ExportRecord, frames: Frames) -> None:
         self.info, self.record = info, record
         says = self._run(model, frames.images, record.precision)
-        truth = frames.labels or [said.classes for said in says]
+        truth = self._labels(frames) or [said.classes for said in says]
         self.cases = [_Case(*case) for case in zip(frames.images, says, truth, strict=True)]
+
+    def _labels(self, frames: Frames) -> list[NDArray[np.uint8]]:
+        pairs = zip(frames.images, frames.labels or [], strict=False)
+        return [seen_label(label, self.info.preprocess, (image.shape[0], image.shape[1])) for image, label in pairs]
 
     def loss(self, model: Any, precision: str, count: int | None = None) -> Loss:
         """Cost of an ``onnx.ModelProto`` on the first ``count`` frames, None for all."""
@@ -116,9 +119,7 @@ class CostMeter:
         tally = Tally(self.info.class_map.num_classes)
         for case, said in zip(self.cases, says, strict=False):
             tally.add(case.reference, said)
-            size = case.frame.shape[0], case.frame.shape[1]
-            full = FullSize(self.info.preprocess, size, case.label.shape[0], case.label.shape[1])
-            tally.add_label(case.label, case.reference, said, full)
+            tally.add_label(case.label, case.reference, said)
         before, after = tally.miou()
         drop = 0.0 if before is None or after is None else 100 * (before - after)
         changes = [100 * abs(delta) for delta in tally.delta_iou() if delta is not None]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from edgeseg.deploy.parity.view import cell_means, entropy_map, rank_correlation, top_cells
+from edgeseg.deploy.parity.view import cell_means, entropy_map, rank_correlation, seen_label, top_cells
+from edgeseg.preprocess import Preprocess
 
 
 def test_entropy_map_is_the_definition():
@@ -36,3 +37,22 @@ def test_rank_correlation_agrees_with_scipy(ties):
 @pytest.mark.parametrize("values", [[1.0], [2.0, 2.0]])
 def test_rank_correlation_is_undefined_without_order(values):
     assert rank_correlation(np.array(values), np.array(values)) is None
+
+
+@pytest.mark.parametrize(
+    ("resize", "rows", "columns"),
+    [
+        ("stretch", np.arange(4), np.arange(4)),
+        ("letterbox", np.array([-9, 0, 1, -9]), np.arange(4)),  # the frame lies in rows 1 and 2 of the input
+        ("crop", np.arange(4), np.array([2, 3, 4, 5])),  # two columns are cut off on either side
+    ],
+)
+def test_a_label_is_seen_where_the_network_sees_the_frame(resize, rows, columns):
+    label = np.random.default_rng(0).integers(0, 9, (40, 80)).astype(np.uint8)
+    height, width = {"stretch": (4, 4), "letterbox": (2, 4), "crop": (4, 8)}[resize]
+    expected = np.full((4, 4), 255)
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            if row >= 0:
+                expected[i, j] = label[int((row + 0.5) * 40 / height), int((column + 0.5) * 80 / width)]
+    assert seen_label(label, Preprocess(4, 4, resize=resize), (20, 40)).tolist() == expected.tolist()
