@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from edgeseg.errors import ConfigError, StoreError, require
+from edgeseg.errors import ConfigError, EdgesegError, StoreError, require
 
 EXTRA: Final = "vehicle"
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
@@ -25,6 +28,11 @@ USER_INFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
 def is_url(text: str) -> bool:
     """Whether a text is a URL rather than a path."""
     return "://" in text
+
+
+def folder_or_url(where: Path | str) -> Path | str:
+    """A folder as a path, a URL as the text that it is: a path would drop one of its slashes."""
+    return where if isinstance(where, str) and is_url(where) else Path(where)
 
 
 def obstore() -> Any:
@@ -77,6 +85,23 @@ def _memory(url: str) -> Any:
 def failures() -> tuple[type[Exception], ...]:
     """What a store raises when a request fails."""
     return (obstore().exceptions.BaseError, OSError)
+
+
+@contextmanager
+def failing_as(kind: type[EdgesegError], what: str, cure: str) -> Iterator[None]:
+    """Turns a store's failure into an error of the family; that an object is missing passes as it is.
+
+    Args:
+        kind: The error.
+        what: What could not be done, with the URL.
+        cure: What to do.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except failures() as error:
+        raise kind(f"{what}: {reason(error)}; {cure}") from None
 
 
 def reason(error: BaseException) -> str:

@@ -9,20 +9,21 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from edgeseg.errors import CacheError, OutputError
+from edgeseg.errors import CacheError, OutputError, StoreError
 from edgeseg.files import write_atomic, writing
-from edgeseg.stores import failures, is_url, obstore, open_store, reason
-
-LOCK_NAME: Final = ".lock"
+from edgeseg.softlabels.store_lock import LOCK_NAME, StoreLock
+from edgeseg.stores import failing_as, folder_or_url, obstore, open_store
 
 
 class Place(Protocol):
-    """What a cache needs of the place where it lies; a missing object is a ``FileNotFoundError``.
+    """What a cache needs of the place where it lies.
+
+    A missing object is a ``FileNotFoundError``; an object store that does not answer or refuses a ``StoreError``.
 
     Attributes:
         name: Path or URL, for messages.
@@ -57,12 +58,12 @@ class Place(Protocol):
 
 def place_of(where: Path | str) -> Place:
     """The place that a path or URL names; whether it can be used shows when it is."""
-    text = str(where)
-    if isinstance(where, Path) or not is_url(text):
-        return LocalPlace(Path(where))
-    if text.startswith("file://"):
-        return LocalPlace(Path(unquote(urlsplit(text).path)))
-    return ObjectPlace(text)
+    where = folder_or_url(where)
+    if isinstance(where, Path):
+        return LocalPlace(where)
+    if where.startswith("file://"):
+        return LocalPlace(Path(unquote(urlsplit(where).path)))
+    return ObjectPlace(where)
 
 
 class LocalPlace:
@@ -110,25 +111,29 @@ class LocalPlace:
 
 
 class ObjectPlace:
-    """An object store. The writer's lock is an object that only one can create; a killed writer leaves it behind."""
+    """An object store. The writer's lock is an object, see ``StoreLock``; each write makes sure of it."""
 
     def __init__(self, url: str) -> None:
         self.name = url.rstrip("/")
+        self._lock: StoreLock | None = None
 
     def has(self, key: str) -> bool:  # noqa: D102
         try:
-            obstore().head(open_store(self.name), key)
+            with self._reading(key):
+                obstore().head(open_store(self.name), key)
         except FileNotFoundError:
             return False
         return True
 
     def read(self, key: str) -> bytes:  # noqa: D102
-        return bytes(obstore().get(open_store(self.name), key).bytes())
+        with self._reading(key):
+            return bytes(obstore().get(open_store(self.name), key).bytes())
 
     def read_parts(self, key: str, parts: Sequence[tuple[int, int]]) -> list[bytes]:  # noqa: D102
         starts, lengths = [start for start, _ in parts], [length for _, length in parts]
-        found = obstore().get_ranges(open_store(self.name), key, starts=starts, lengths=lengths)
-        return [bytes(part) for part in found]
+        with self._reading(key):
+            found = obstore().get_ranges(open_store(self.name), key, starts=starts, lengths=lengths)
+            return [bytes(part) for part in found]
 
     def write(self, key: str, content: bytes) -> None:  # noqa: D102
         with self._writing(key):
@@ -139,38 +144,34 @@ class ObjectPlace:
             obstore().delete(open_store(self.name), key)
 
     def sizes(self, prefix: str) -> dict[str, int]:  # noqa: D102
-        listed = obstore().list(open_store(self.name), prefix)
-        return dict(sorted((entry["path"], entry["size"]) for batch in listed for entry in batch))
+        with self._reading(prefix):
+            listed = [entry for batch in obstore().list(open_store(self.name), prefix) for entry in batch]
+        # A WebDAV server tells paths from its root.
+        return dict(sorted((_from(prefix, entry["path"]), entry["size"]) for entry in listed))
 
-    def lock(self) -> str:  # noqa: D102
-        with self._writing(LOCK_NAME):
-            try:
-                obstore().put(open_store(self.name), LOCK_NAME, b"", mode="create")
-            except obstore().exceptions.AlreadyExistsError:
-                raise CacheError(
-                    f"{self.name}: another process is writing this cache, or was killed; "
-                    f"wait for it, or delete {self.name}/{LOCK_NAME} where none is running"
-                ) from None
-        return LOCK_NAME
+    def lock(self) -> StoreLock:  # noqa: D102
+        self._lock = StoreLock(self.name)
+        return self._lock
 
-    def unlock(self, lock: str) -> None:  # noqa: D102
-        self.delete(lock)
+    def unlock(self, lock: StoreLock) -> None:  # noqa: D102
+        self._lock = None
+        lock.release()
 
-    def _writing(self, key: str) -> _Writing:
-        return _Writing(f"{self.name}/{key}")
+    def __reduce__(self) -> tuple[type[ObjectPlace], tuple[str]]:
+        if self.name.startswith("memory:"):
+            raise CacheError(f"{self.name}: is in the memory of one process; read it there, with workers=0")
+        return ObjectPlace, (self.name,)
+
+    def _reading(self, key: str) -> AbstractContextManager[None]:
+        return failing_as(
+            StoreError, f"cannot read {self.name}/{key}", "check the URL, the connection and the store's rights"
+        )
+
+    def _writing(self, key: str) -> AbstractContextManager[None]:
+        if self._lock:
+            self._lock.require()
+        return failing_as(OutputError, f"cannot write {self.name}/{key}", "check the store's rights and space")
 
 
-class _Writing:
-    """Turns a store's failure into an ``OutputError``."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, failures()) and not isinstance(error, FileNotFoundError):
-            raise OutputError(
-                f"cannot write {self._what}: {reason(error)}; check the store's rights and space"
-            ) from None
+def _from(prefix: str, path: str) -> str:
+    return path[max(0, path.rfind(f"{prefix}/")) :]

@@ -27,7 +27,7 @@ class CacheWriter:
     """The one writer of a cache; a context manager.
 
     In a folder a lock of the kernel keeps others out, and falls with the process. In an object store an object
-    ``.lock`` does, which a killed writer leaves behind.
+    ``.lock`` does, which the next writer takes over from one that was killed (``StoreLock``).
 
     Args:
         folder: The cache, a folder or the URL of an object store. A new writer makes it; a resumed one goes on with

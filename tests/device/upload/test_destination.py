@@ -18,13 +18,13 @@ from edgeseg.errors import ConfigError, MissingDependencyError, StoreError
 
 
 @pytest.fixture(params=["folder", "file", "memory", "s3", "webdav"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, server: S3Server) -> Destination:
+def place(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server) -> Destination:
     urls: dict[str, Callable[[], str]] = {
         "folder": lambda: str(tmp_path / "disk"),
         "file": lambda: f"file://{tmp_path}/a%20disk",
         "memory": lambda: f"memory://{tmp_path.name}",
         "s3": lambda: str(request.getfixturevalue("s3")),
-        "webdav": lambda: f"http://127.0.0.1:{server.webdav_port}/{tmp_path.name}",
+        "webdav": lambda: f"http://127.0.0.1:{s3_server.webdav_port}/{tmp_path.name}",
     }
     return open_destination(urls[request.param](), timeout_s=10)
 
