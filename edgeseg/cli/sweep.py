@@ -9,6 +9,7 @@ import typer
 
 from edgeseg.cli.common import Json, Overrides, Resume, print_json, print_table
 from edgeseg.cli.training import Cache, Data, Network, Val
+from edgeseg.stores import folder_or_url
 
 if TYPE_CHECKING:
     from edgeseg.students.sweep import SweepResult
@@ -53,7 +54,8 @@ def distill(
     as_json: Json = False,
 ) -> None:
     """Search the settings of a distillation, such as student_temperature and kl_weight."""
-    options = _options("distill", network, data, val, trials) | {"base.cache": cache and str(cache)}
+    options = _options("distill", network, data, val, trials)
+    options |= {"base.cache": cache and str(folder_or_url(cache))}
     _sweep(config, overrides, options, out, resume, as_json)
 
 

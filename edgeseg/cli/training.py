@@ -36,7 +36,12 @@ Epochs = Annotated[int | None, typer.Option("--epochs")]
 Batch = Annotated[int | None, typer.Option("--batch-size")]
 LearningRate = Annotated[float | None, typer.Option("--learning-rate")]
 Seed = Annotated[int | None, typer.Option("--seed")]
-Cache = Annotated[Path | None, typer.Option("--cache", metavar="C", help="Soft labels of 'edgeseg cache build'.")]
+Cache = Annotated[
+    str | None,
+    typer.Option(
+        "--cache", metavar="C", help="Soft labels of 'edgeseg cache build': a folder, or an object store's URL."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -94,7 +99,7 @@ def distill(
     val: Val = None,
     unlabeled: Unlabeled = None,
     unlabeled_cache: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--unlabeled-cache", metavar="C2", help="Soft labels of D2, where C does not hold them."),
     ] = None,
     init: Init = None,

@@ -11,23 +11,25 @@ from numpy.typing import NDArray
 
 from edgeseg.softlabels.frames import Frames, Size
 from edgeseg.softlabels.info import CacheInfo, read_info
-from edgeseg.softlabels.places import place_of
+from edgeseg.softlabels.places import LocalPlace, place_of
 
 
 class SoftLabels(Mapping[str, NDArray[np.float32]]):
     """Sample id → soft labels (C, H, W) float32 at label size, Σ over C = 1, read on access.
 
-    Keeps no file open, so it may be pickled and shared with loader processes. A frame that is missing
+    Keeps no file open, so it may be pickled and shared with loader processes (``forkable``). A frame that is missing
     raises ``MissingFrameError`` (a ``CacheError`` and a ``KeyError``), a damaged one ``CacheError``.
 
     Attributes:
         where: Path or URL of the cache.
         info: What it holds.
+        forkable: Whether processes that are forked from this one can read it. From an object store they would wait for
+            ever: its library's threads are not among what a fork copies.
     """
 
     def __init__(self, where: Path | str) -> None:
         place = place_of(where)
-        self.where = place.name
+        self.where, self.forkable = place.name, isinstance(place, LocalPlace)
         info = read_info(place)
         self._frames = Frames(place, info.sample_ids, info.class_map.num_classes)
         found = sum(sample_id in self._frames for sample_id in info.sample_ids)
@@ -97,5 +99,6 @@ def open_cache(where: Path | str) -> SoftLabels:
 
     Raises:
         CacheError: It is no cache, damaged, or of another format.
+        StoreError: The object store does not answer, or refuses.
     """
     return SoftLabels(where)

@@ -78,6 +78,7 @@ def verify(where: Path | str) -> VerifyReport:
 
     Raises:
         CacheError: It is no cache, damaged, or of another format.
+        StoreError: The object store does not answer, or refuses.
     """
     place = place_of(where)
     info = read_info(place)

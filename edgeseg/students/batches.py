@@ -138,6 +138,7 @@ class TrainingSamples(TorchDataset[Loaded]):
         seed: Of the training.
         soft_window: Where soft labels come from, or None.
         unlabeled: Where unlabeled samples come from, or None.
+        forkable: Whether processes that are forked from this one can draw them (``SoftLabels.forkable``).
     """
 
     def __init__(
@@ -148,9 +149,10 @@ class TrainingSamples(TorchDataset[Loaded]):
         seed: int,
         soft_window: WindowReader | None = None,
         unlabeled: Callable[[UnlabeledKey], UnlabeledBatch] | None = None,
+        forkable: bool = True,
     ) -> None:
         self.frames, self.preprocess, self.settings, self.seed = frames, preprocess, settings, seed
-        self.soft_window, self.unlabeled = soft_window, unlabeled
+        self.soft_window, self.unlabeled, self.forkable = soft_window, unlabeled, forkable
         self._color = augment.jitter(settings)
 
     def __getitem__(self, key: SampleKey | UnlabeledKey) -> Loaded:
@@ -250,6 +252,7 @@ def make_loader(samples: TrainingSamples, batches: EpochBatches, workers: int | 
         samples,
         batch_sampler=batches,
         num_workers=workers,
+        multiprocessing_context="spawn" if workers and not samples.forkable else None,
         persistent_workers=workers > 0,
         collate_fn=join,
         pin_memory=pin,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from edgeseg.config import STRICT
 from edgeseg.errors import ConfigError
+from edgeseg.stores import folder_or_url
 from edgeseg.students.groups import (
     AugmentSettings,
     LossSettings,
@@ -49,7 +50,8 @@ class TrainSettings:
         channels_last: Memory layout; None is channels last, but for fp32 on CUDA.
         seed: Of everything random.
         workers: Processes that read samples, for each that trains; None is min(2, processors - 1), 0 reads in the
-            training process.
+            training process. Where soft labels lie in an object store, they are not forked but start afresh, in
+            seconds, and share decoded frames through ``/dev/shm``.
         memory_mb: Most memory for decoded frames, so that none is decoded twice; of each process that trains. With
             ``workers`` 0 what they leave holds decoded soft labels.
         iterations_per_epoch: Iterations that count as one epoch, however many samples there are: what trainings on
@@ -120,9 +122,10 @@ class DistillSettings(TrainSettings):
     Loss = ``ce_weight``·CE + λ·KL (Kasarla 2019, eq. 4.3).
 
     Attributes:
-        cache: Path of the soft-label cache; it also teaches those ``unlabeled`` frames of the same dataset that it
-            holds.
-        unlabeled_cache: Path of a cache with soft labels of ``unlabeled`` frames, where ``cache`` does not hold them.
+        cache: The soft-label cache, a folder or the URL of an object store; it also teaches those ``unlabeled``
+            frames of the same dataset that it holds.
+        unlabeled_cache: A cache, of the same forms, with soft labels of ``unlabeled`` frames, where ``cache`` does not
+            hold them.
         student_temperature: T_s, the divisor of the student's logits; None is the network's own default.
         kl_weight: λ, or ``auto``, which holds λ·KL / CE at ``kl_ratio``. The KL term is a mean over pixels of sums
             over classes, times T_s² with ``kl_t_squared``.
@@ -143,8 +146,8 @@ class DistillSettings(TrainSettings):
 
     __pydantic_config__ = STRICT
 
-    cache: Path
-    unlabeled_cache: Path | None = None
+    cache: Path | str
+    unlabeled_cache: Path | str | None = None
     student_temperature: float | None = None
     kl_weight: float | Literal["auto"] = 0.2
     kl_ratio: float = 1.0
@@ -159,6 +162,9 @@ class DistillSettings(TrainSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("cache", "unlabeled_cache"):
+            if (where := getattr(self, name)) is not None:
+                object.__setattr__(self, name, folder_or_url(where))
         if self.unlabeled_cache is not None and self.unlabeled is None:
             raise ConfigError("unlabeled_cache is given without unlabeled; name the frames that it holds")
         if self.student_temperature is not None:

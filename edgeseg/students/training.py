@@ -79,6 +79,7 @@ def distill(settings: DistillSettings, out: Path, resume: bool = False) -> Train
         DataError: See ``train``.
         ModelError: See ``train``.
         OutputError: See ``train``.
+        StoreError: The object store of a cache does not answer, or refuses.
         TrainingError: See ``train``.
     """
     with _begun(settings, out, resume) as start:
@@ -131,8 +132,8 @@ def _run(
     if cache and settings.workers == 0 and not unlabeled:
         # Decoding would hold the training up here; loader processes do it beside the training.
         cache.keep(settings.memory_mb - frames.memory_mb - (val_frames.memory_mb if val_frames else 0))
-    soft_window = cache.window if cache else None
-    samples = TrainingSamples(frames, info.preprocess, settings.augment, settings.seed, soft_window)
+    soft_window, forkable = (cache.window, cache.forkable) if cache else (None, True)
+    samples = TrainingSamples(frames, info.preprocess, settings.augment, settings.seed, soft_window, forkable=forkable)
     learner = build_learner(settings, net, frames, begun.hardware, together)
     run = Run(learner, folder, saved or start, info, samples, val_frames)
     if unlabeled:
@@ -164,6 +165,8 @@ def _add_unlabeled(run: Run, unlabeled: Unlabeled) -> None:
     taken = samples.frames.memory_mb + (run.val_frames.memory_mb if run.val_frames else 0)
     drawn = build_samples(settings, unlabeled, samples.frames, samples.preprocess, settings.memory_mb - taken)
     samples.unlabeled = drawn.draw
+    if unlabeled.soft_labels:
+        samples.forkable &= unlabeled.soft_labels.cache.forkable
     run.unlabeled = build_stream(settings, len(unlabeled.dataset)).keys
     run.learner.semi = build_supervision(settings, run.learner, run.info.class_map.names)
 

@@ -18,13 +18,13 @@ _FROM_LABELS = {"enet": enet_weights, "median": median_frequency_weights}
 RELIABILITY = "reliability"
 
 
-def class_weights(weighting: str, frames: DecodedFrames, cache: Path | None = None) -> Tensor:
+def class_weights(weighting: str, frames: DecodedFrames, cache: Path | str | None = None) -> Tensor:
     """Class weights (C,) float32.
 
     Args:
         weighting: ``enet``, ``median``, or with a cache ``reliability``.
         frames: Training samples, whose labels are counted.
-        cache: Path of the soft labels.
+        cache: Path or URL of the soft labels.
 
     Raises:
         CacheError: The cache cannot be opened.
@@ -39,7 +39,7 @@ def class_weights(weighting: str, frames: DecodedFrames, cache: Path | None = No
     return torch.from_numpy(_FROM_LABELS[weighting](counts))
 
 
-def _reliability(cache: Path) -> NDArray[np.float32]:
+def _reliability(cache: Path | str) -> NDArray[np.float32]:
     """The ensemble's IoU of each class on the labels that the cache was built on; their mean where it has none."""
     info = softlabels.open(cache).info
     found = info.gate.get("ensemble", {}).get("iou", {})

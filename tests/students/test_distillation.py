@@ -191,7 +191,7 @@ def test_folder_that_is_no_cache_is_refused(distill_settings: Make, tmp_path: Pa
 
 def test_truncated_frame_stops_with_the_cache_s_own_message(distill_settings: Make, tmp_path: Path) -> None:
     settings = distill_settings(workers=1)
-    frame = next((settings.cache / "frames").glob("*/*/c/3/0/0/0"))
+    frame = next((tmp_path / "cache" / "frames").glob("*/*/c/3/0/0/0"))
     frame.write_bytes(frame.read_bytes()[:-20])
     with pytest.raises(CacheError) as caught:
         distill(settings, tmp_path / "run")
@@ -203,7 +203,7 @@ def test_resume_with_another_cache_is_refused(distill_settings: Make, camvid: st
     settings = distill_settings(epochs=1)
     distill(settings, tmp_path / "run")
     shutil.rmtree(settings.cache)
-    _write_cache(settings.cache, datasets.open(f"{camvid}#train"), temperature=5.0)
+    _write_cache(tmp_path / "cache", datasets.open(f"{camvid}#train"), temperature=5.0)
     with pytest.raises(ConfigError, match=r"soft_labels: '.*', now '"):
         distill(settings, tmp_path / "run", resume=True)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from torch import Tensor
 
@@ -57,12 +58,12 @@ def build_supervision(settings: TrainSettings, learner: Learner, class_names: tu
 
 def _known_labels(unlabeled: Unlabeled, labeled: DecodedFrames) -> Callable[[int], Tensor | None]:
     places = {sample_id: index for index, sample_id in enumerate(labeled.dataset.sample_ids)}
+    return partial(_known_label, labeled, [places.get(sample_id) for sample_id in unlabeled.dataset.sample_ids])
 
-    def look_up(frame: int) -> Tensor | None:
-        place = places.get(unlabeled.dataset.sample_ids[frame])
-        return None if place is None else labeled[place][1]
 
-    return look_up
+def _known_label(labeled: DecodedFrames, places: Sequence[int | None], frame: int) -> Tensor | None:
+    place = places[frame]
+    return None if place is None else labeled[place][1]
 
 
 def _donors(settings: TrainSettings, labeled: DecodedFrames, preprocess: Preprocess) -> Donors | None:
