@@ -32,7 +32,7 @@ def lint(model: Any) -> list[str]:
     for node in model.graph.node:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
         found += [f"{node.op_type} ({node.name}): {why}" for why in _reasons(node, attributes)]
-    return found + _quantisation(model, onnx) + _bindings(model, onnx)
+    return found + _quantisation(model, onnx) + _bindings(model, onnx) + _inner_uint8(model, onnx)
 
 
 def _reasons(node: Any, attributes: dict[str, Any]) -> list[str]:
@@ -80,4 +80,27 @@ def _bindings(model: Any, onnx: Any) -> list[str]:
         f"{node.op_type} ({node.name}): computes on the uint8 input; cast it first"
         for node in model.graph.node
         if node.op_type != "Cast" and uint8 & set(node.input)
+    ]
+
+
+def _inner_uint8(model: Any, onnx: Any) -> list[str]:
+    """uint8 inside the graph, which TensorRT has for inputs and outputs alone, and for int8's own pairs.
+
+    An output may be read by a Cast, too. Constants are computed beforehand.
+    """
+    try:
+        graph = onnx.shape_inference.infer_shapes(model).graph
+    except onnx.shape_inference.InferenceError:
+        return []  # such as an operator of a foreign domain, which is found already
+    kind = onnx.TensorProto.UINT8
+    leaving = {output.name for output in graph.output}
+    uint8 = {v.name for v in (*graph.value_info, *graph.output) if v.type.tensor_type.elem_type == kind}
+    makers = [node for node in graph.node if node.op_type not in ("Constant", "QuantizeLinear")]
+    return [
+        f"{node.op_type} ({node.name}): makes uint8 that {reader.op_type} ({reader.name}) reads; "
+        "uint8 is for inputs and outputs alone, so cast to it last"
+        for node in makers
+        for name in uint8.intersection(node.output)
+        for reader in graph.node
+        if name in reader.input and not (reader.op_type == "Cast" and name in leaving)
     ]

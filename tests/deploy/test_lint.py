@@ -72,6 +72,55 @@ def test_finding_names_the_operator(nodes, inputs, outputs, message):
     assert lint(model_of(nodes, inputs, outputs)) == [message]
 
 
+def cast(source, target, kind, name="cast"):
+    return helper.make_node("Cast", [source], [target], name, to=kind)
+
+
+BEFORE_LAST = "uint8 is for inputs and outputs alone, so cast to it last"
+INNER = [
+    (
+        [cast("x", "a", UINT8), helper.make_node("Add", ["a", "a"], ["b"], "sum"), cast("b", "y", FLOAT, "back")],
+        FLOAT,
+        [
+            f"Cast (cast): makes uint8 that Add (sum) reads; {BEFORE_LAST}",
+            f"Add (sum): makes uint8 that Cast (back) reads; {BEFORE_LAST}",
+        ],
+    ),
+    (
+        [cast("x", "a", UINT8), helper.make_node("Transpose", ["a"], ["y"], "turn")],
+        UINT8,
+        [f"Cast (cast): makes uint8 that Transpose (turn) reads; {BEFORE_LAST}"],
+    ),
+    (
+        [cast("x", "a", UINT8), cast("a", "y", FLOAT, "back")],
+        FLOAT,
+        [f"Cast (cast): makes uint8 that Cast (back) reads; {BEFORE_LAST}"],
+    ),
+    ([helper.make_node("Add", ["x", "x"], ["a"], "sum"), cast("a", "y", UINT8)], UINT8, []),
+]
+
+
+@pytest.mark.parametrize(("nodes", "kind", "told"), INNER)
+def test_uint8_inside_the_graph_is_found_where_tensorrt_refuses_it(nodes, kind, told):
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", FLOAT, [8, 8])],
+        [helper.make_tensor_value_info("y", kind, [8, 8])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    assert lint(model) == told
+    trt = pytest.importorskip("tensorrt_rtx")
+    logger = trt.Logger(trt.Logger.INTERNAL_ERROR)
+    network = trt.Builder(logger).create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    assert trt.OnnxParser(network, logger).parse(model.SerializeToString()) == (told == [])
+
+
+def test_a_uint8_output_may_be_read_by_a_cast():
+    nodes = [cast("x", "y", UINT8), cast("y", "z", FLOAT, "back")]
+    assert lint(model_of(nodes, [("x", FLOAT)], [("y", UINT8), ("z", FLOAT)])) == []
+
+
 @pytest.mark.parametrize("kind", [np.int8, np.uint8])
 def test_a_zero_point_is_found(kind):
     nodes = [
