@@ -100,14 +100,14 @@ class _Step:
                 records[key] = check_record(content, key)
             except DataError as error:
                 failed[key] = str(error)
-        images = {key: blob.key for key, record in records.items() for blob in record.blobs if blob.kind == "image"}
-        for key, header in zip(images, self.reader.read(list(images.values()), HEADER_BYTES), strict=True):
+        owned = [(key, blob) for key, record in records.items() for blob in record.blobs]
+        headers = self.reader.read([blob.key for _, blob in owned], HEADER_BYTES)
+        for (key, blob), header in zip(owned, headers, strict=True):
             try:
-                check_header(records[key], "image", header)
+                check_header(records[key], blob.kind, header)
             except DataError as error:
-                failed[key] = str(error)
-                del records[key]
-        return records
+                failed.setdefault(key, str(error))
+        return {key: record for key, record in records.items() if key not in failed}
 
     def _rows(self, records: dict[str, Record], failed: dict[str, str]) -> dict[str, dict[str, Any]]:
         rows = {}

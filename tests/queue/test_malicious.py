@@ -84,9 +84,43 @@ def test_a_blob_key_that_climbs(uploads: Uploads, quarantined: Callable[[], str]
     assert "blobs.0.key" in quarantined()
 
 
-def test_a_decompression_bomb(uploads: Uploads, quarantined: Callable[[], str]) -> None:
-    uploads.add(1, picture=bomb(50_000, 50_000))
-    assert "is a PNG of 50000x50000 pixels, but the record says 48x64" in quarantined()
+def with_maps(uploads: Uploads, **contents: bytes) -> None:
+    """Puts an item with all its pictures, some of them replaced; an empty one is not put at all."""
+    files = {"image": png(), "classes": png(channels=1), "entropy": png(seed=1, channels=1), **contents}
+    for content in filter(None, files.values()):
+        uploads.put(blob("image", content)["key"], content)
+    blobs = [blob(kind, content or b"elsewhere") for kind, content in files.items()]
+    announce(uploads, plain_record(1, b"", blobs=blobs))
+
+
+@pytest.mark.parametrize(("kind", "color"), [("image", 2), ("classes", 0), ("entropy", 0)])
+def test_a_decompression_bomb(uploads: Uploads, quarantined: Callable[[], str], kind: str, color: int) -> None:
+    with_maps(uploads, **{kind: bomb(50_000, 50_000, color)})
+    assert f"{kind} of item {item_id(1)}: is a PNG of 50000x50000 pixels, but the record says 48x64" in quarantined()
+
+
+def test_a_decompression_bomb_without_an_image(uploads: Uploads, quarantined: Callable[[], str]) -> None:
+    content = bomb(50_000, 50_000, 0)
+    uploads.put(blob("classes", content)["key"], content)
+    announce(uploads, plain_record(1, b"", form="map", blobs=[blob("classes", content)]))
+    assert "is a PNG of 50000x50000 pixels" in quarantined()
+
+
+@pytest.mark.parametrize("kind", ["classes", "entropy"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (png(24, 64, channels=1), "is a PNG of 24x64 pixels, but the record says 48x64"),
+        (png(), "must be gray of 8 bits, is RGB of 8"),
+        (b"GIF89a" + b" " * 100, "is no PNG"),
+        (b"", "is missing, though its record came"),
+    ],
+)
+def test_a_map_that_is_none(
+    uploads: Uploads, quarantined: Callable[[], str], kind: str, content: bytes, reason: str
+) -> None:
+    with_maps(uploads, **{kind: content})
+    assert f"{kind} of item {item_id(1)}: {reason}" in quarantined()
 
 
 def test_an_image_that_is_none(uploads: Uploads, quarantined: Callable[[], str]) -> None:
@@ -155,12 +189,12 @@ def test_a_vehicle_that_invents_classes_stops_nobody_else(
         assert (connection.scalar(select(func.count()).select_from(ClassName)) or 0) <= 7
 
 
-def bomb(height: int, width: int) -> bytes:
+def bomb(height: int, width: int, color: int) -> bytes:
     """A PNG of few bytes that unpacks to gigabytes."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)
     pixels = zlib.compress(bytes(10**6), 9)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
