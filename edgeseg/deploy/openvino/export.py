@@ -56,6 +56,14 @@ class OpenVinoSettings:
             raise ConfigError(f"--precision {self.precision} with --openvino: choose from {', '.join(known)}")
         if self.precision == "int8" and self.calibrate is None:
             raise ConfigError("--precision int8 needs --calibrate D: frames from which the ranges are measured")
+        if (
+            self.precision != "int8"
+            and (self.max_miou_drop, self.min_region_overlap, self.min_agreement) != (None,) * 3
+        ):
+            raise ConfigError(
+                "--max-miou-drop, --min-region-overlap and --min-agreement bound int8 alone with --openvino, which "
+                f"computes all of the network in {self.precision}; leave them out and read the cost in the report"
+            )
         if self.frames < 1:
             raise ConfigError(f"--calibration-frames must be at least 1, got {self.frames}")
 

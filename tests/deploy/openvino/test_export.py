@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from edgeseg.cli import app
@@ -158,11 +160,24 @@ def test_altered_files_are_refused(written, tamper, message):
         ({"precision": "int8-fp16"}, "--precision int8-fp16 with --openvino: choose from fp32, fp16, bf16, int8"),
         ({"precision": "int8"}, "--precision int8 needs --calibrate D"),
         ({"frames": 0}, "--calibration-frames must be at least 1"),
+        ({"precision": "bf16", "min_agreement": 0.99}, "bound int8 alone with --openvino.*in bf16; leave them out"),
     ],
 )
 def test_unusable_settings_are_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
         OpenVinoSettings(**settings)
+
+
+def test_help_tells_the_bounds_that_hold_where_none_is_given():
+    help_of = {option.name: option.help for option in get_command(app).commands["export"].params}
+    texts = [help_of[name] for name in ("max_miou_drop", "min_region_overlap", "min_agreement")]
+    for precision in ("fp16", "int8"):
+        bounds = PrecisionSettings(precision, "memory").bounds
+        told = [float(re.search(rf"{precision}: ([\d.]+\d)", text)[1]) for text in texts]
+        assert told == [bounds.miou_points, bounds.region_overlap, bounds.agreement]
+    own = OpenVinoSettings("int8", "memory").bounds
+    assert [own.miou_points, own.region_overlap] == told[:2] and own.agreement == 0
+    assert "With --openvino" in texts[2] and "this one only where it is given" in texts[2]
 
 
 def test_it_starts_from_fp32_alone(checkpoint, tmp_path):
