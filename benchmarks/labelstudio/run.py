@@ -3,8 +3,8 @@
     python -m benchmarks.labelstudio.run WORK [--environment FOLDER]
 
 Installs Label Studio into an environment of its own, starts it on 127.0.0.1, makes a project, imports the tasks that
-``queue export`` wrote (twice: the second time nothing is new), reads the predictions back, writes annotations whose
-brushes Label Studio's own library encoded, exports them, and merges the export. The label maps must be those drawn.
+``queue export`` wrote and those of a second export (there must be none), reads the predictions back, writes annotations
+whose brushes Label Studio's own library encoded, exports them, and merges the export: the label maps must be the same.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from benchmarks.labelstudio.server import LabelStudio, environment
 from benchmarks.queue.drawing import ITEMS, SIZE, Labels, draw, fill, fleet_classes
 from benchmarks.queue.fleet import CLASSES
 from edgeseg.classes import IGNORE_INDEX
+from edgeseg.errors import UsageError
 from edgeseg.files import write_atomic
 from edgeseg.images import read_label
 from edgeseg.progress import say
@@ -33,12 +34,20 @@ RESULTS = Path(__file__).parents[1] / "results" / "labelstudio"
 
 
 def import_tasks(server: LabelStudio, project: int, tasks: list[dict[str, Any]]) -> int:
-    """Imports those that the project does not have yet, by item id; how many."""
-    there = {task["data"]["item_id"] for task in _tasks(server, project)}
-    new = [task for task in tasks if task["data"]["item_id"] not in there]
-    if new:
-        server.request("POST", f"/api/projects/{project}/import", new)
-    return len(new)
+    """Imports tasks as they are; how many the project has more."""
+    before = len(_tasks(server, project))
+    if tasks:
+        server.request("POST", f"/api/projects/{project}/import", tasks)
+    return len(_tasks(server, project)) - before
+
+
+def next_export(database: Database, out: Path) -> list[dict[str, Any]]:
+    """Tasks of another export, though nothing was selected since."""
+    try:
+        export_items(ExportSettings("label-studio"), fleet_classes(), database, out)
+    except UsageError:
+        return []
+    return list(json.loads((out / "tasks.json").read_text()))
 
 
 def annotate(server: LabelStudio, project: int, labels: Labels, programs: Path, work: Path) -> None:
@@ -93,10 +102,11 @@ def run(work: Path, programs: Path) -> dict[str, Any]:
         export_items(ExportSettings("label-studio"), fleet_classes(), database, work / "tasks")
         export_items(ExportSettings("folder"), fleet_classes(), database, work / "plain")
         tasks = json.loads((work / "tasks" / "tasks.json").read_text())
+        second = next_export(database, work / "again")
         labels = draw([task["data"]["item_id"] for task in tasks])
         with LabelStudio(programs, work / "server", work / "tasks") as server:
             say("Label Studio answers")
-            found = through(server, work, tasks, labels, programs)
+            found = through(server, work, (tasks, second), labels, programs)
         report = import_labels(
             ImportSettings("label-studio"), work / "export.json", fleet_classes(), database, work / "labels"
         )
@@ -107,15 +117,16 @@ def run(work: Path, programs: Path) -> dict[str, Any]:
 
 
 def through(
-    server: LabelStudio, work: Path, tasks: list[dict[str, Any]], labels: Labels, programs: Path
+    server: LabelStudio, work: Path, exports: tuple[list[dict[str, Any]], ...], labels: Labels, programs: Path
 ) -> dict[str, Any]:
     """What happens while the server runs; the export lies in the work folder afterwards."""
+    tasks = exports[0]
     version = server.request("GET", "/api/version")["label-studio-os-package"]["version"]
     config = (work / "tasks" / "labeling.xml").read_text()
     project = server.request("POST", "/api/projects", {"title": "regions", "label_config": config})["id"]
     local = {"project": project, "path": str((work / "tasks" / "images").resolve()), "use_blob_urls": True}
     server.request("POST", "/api/storages/localfiles", local)
-    first, again = (import_tasks(server, project, tasks) for _ in range(2))
+    first, again = (import_tasks(server, project, export) for export in exports)
     different = predictions_differ(server, project, tasks, programs, work)
     pictures = sum(
         server.request("GET", task["data"]["image"]) == (work / "tasks" / "images" / f"{item}.png").read_bytes()

@@ -151,9 +151,13 @@ def export_items(
     image_url: Annotated[
         str | None, typer.Option("--image-url", help="Beginning of the images' addresses in Label Studio.")
     ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also what the tool got before and still has.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write the selected regions as tasks of a labeling tool, with the model's prediction as a start."""
+    """Write the selected regions as tasks of a labeling tool, with the model's prediction as a start.
+
+    Each task is written once for a tool and an owner, so that every export can be imported there as it is.
+    """
     from edgeseg.config import resolve
     from edgeseg.datasets.folder import read_classes
     from edgeseg.queue.database import Database
@@ -161,6 +165,7 @@ def export_items(
     from edgeseg.queue.exporting import export_items as run
 
     options = {"to": tool, "batch": batch, "owner": owner, "lease_days": lease_days, "image_url": image_url}
+    options["again"] = again
     settings = resolve(ExportSettings, None, (), options)
     with Database(db) as database:
         report = run(settings, read_classes(classes), database, out).to_dict()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -18,9 +20,12 @@ from edgeseg.datasets.labeled import read_lineage
 from edgeseg.errors import ConfigError, DataError, QueueError, UsageError
 from edgeseg.images import read_image, read_label, write_png
 from edgeseg.queue.database import Database
-from edgeseg.queue.exporting import ExportSettings, export_items
+from edgeseg.queue.exporting import TOOLS, ExportSettings, Tool, export_items
 from edgeseg.queue.importing import ImportSettings, import_labels
+from edgeseg.queue.ingest import ingest
 from edgeseg.queue.listing import ListSettings, list_items
+from edgeseg.queue.selection import SelectSettings, select_items
+from edgeseg.queue.states import change_state, history
 from edgeseg.queue.stats import queue_stats
 from edgeseg.queue.tools import cvat
 from edgeseg.queue.tools.brush import decode_brush, encode_brush
@@ -98,15 +103,87 @@ def test_label_studio_gets_only_the_chosen_regions(
     assert queue_stats(selected).states["exported"] == 3
 
 
-def test_exporting_again_gives_the_same_tasks_and_leases_nothing_twice(
+def exported_ids(out: Path, tool: Tool) -> list[str]:
+    """Items in the file that a tool imports."""
+    if tool == "label-studio":
+        return [task["data"]["item_id"] for task in json.loads((out / "tasks.json").read_text())]
+    if tool == "cvat":
+        found = ElementTree.parse(out / "annotations.xml").iter("image")
+        return [image.attrib["name"].removesuffix(".png") for image in found]
+    return [path.stem for path in (out / "regions").iterdir()]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_tool_that_imports_each_export_has_each_task_once(
+    selected: Database, classes: ClassMap, uploads: Uploads, tmp_path: Path, tool: Tool
+) -> None:
+    export_items(ExportSettings(tool), classes, selected, tmp_path / "monday")
+    with pytest.raises(UsageError, match=f"that labelers did not get in {tool} before; --again writes those 3 items"):
+        export_items(ExportSettings(tool), classes, selected, tmp_path / "tuesday")
+    assert not (tmp_path / "tuesday").exists()
+    for number in range(4, 7):
+        uploads.add_with_maps(number)
+    ingest(str(uploads.folder), selected)
+    more = select_items(SelectSettings(budget_frames=2, regions_per_frame=2, batch="two"), selected)
+    report = export_items(ExportSettings(tool), classes, selected, tmp_path / "wednesday")
+    assert (more.frames, report.exported, report.known) == (2, 2, 3)
+    imported = exported_ids(tmp_path / "monday", tool) + exported_ids(tmp_path / "wednesday", tool)
+    chosen = [row["id"] for batch in ("one", "two") for row in list_items(ListSettings(batch=batch), selected)]
+    assert sorted(imported) == sorted(chosen)
+
+
+def test_again_writes_the_same_tasks_and_leases_nothing_twice(
     selected: Database, classes: ClassMap, out: Path, tmp_path: Path
 ) -> None:
-    for folder in (out, tmp_path / "again"):
-        assert export_items(ExportSettings("label-studio"), classes, selected, folder).exported == 3
+    export_items(ExportSettings("label-studio", lease_days=1), classes, selected, out)
+    before = {row["id"]: row["lease_until"] for row in list_items(ListSettings(batch="one"), selected)}
+    again = ExportSettings("label-studio", again=True)
+    report = export_items(again, classes, selected, tmp_path / "again")
+    assert (report.exported, report.known) == (3, 0)
     assert (out / "tasks.json").read_bytes() == (tmp_path / "again" / "tasks.json").read_bytes()
     assert queue_stats(selected).leases == {"labelers": 3}
-    with pytest.raises(UsageError, match="nothing is selected; choose with edgeseg queue select"):
-        export_items(ExportSettings("label-studio", owner="someone else"), classes, selected, tmp_path / "third")
+    for row in list_items(ListSettings(batch="one"), selected):
+        longer = datetime.fromisoformat(row["lease_until"]) - datetime.fromisoformat(before[row["id"]])
+        assert longer > timedelta(days=12)
+        moves = [(event["before"], event["after"], event["note"]) for event in history(selected, row["id"])[2:]]
+        assert moves == [("selected", "exported", "to label-studio"), ("exported", "exported", "to label-studio")]
+    for settings in (ExportSettings(owner="someone else"), ExportSettings(owner="someone else", again=True)):
+        with pytest.raises(UsageError, match="nothing is selected; choose with edgeseg queue select"):
+            export_items(settings, classes, selected, tmp_path / "third")
+
+
+def test_another_tool_gets_its_own_tasks_once(selected: Database, classes: ClassMap, tmp_path: Path) -> None:
+    export_items(ExportSettings("label-studio"), classes, selected, tmp_path / "one")
+    assert export_items(ExportSettings("folder"), classes, selected, tmp_path / "two").exported == 3
+    for tool in ("label-studio", "folder"):
+        with pytest.raises(UsageError, match="--again writes those 3 items once more"):
+            export_items(ExportSettings(tool), classes, selected, tmp_path / "three")
+
+
+def test_what_ran_out_goes_to_another_owner_but_not_into_the_same_tool_twice(
+    selected: Database, classes: ClassMap, tmp_path: Path, uploads: Uploads, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export_items(ExportSettings("cvat", lease_days=1e-9), classes, selected, tmp_path / "one")
+    uploads.add_with_maps(4)
+    ingest(str(uploads.folder), selected)
+    change_state(selected, [item_id(4)], "selected", "test")
+    assert export_items(ExportSettings("cvat", lease_days=1e-9), classes, selected, tmp_path / "two").exported == 1
+    assert "3 selected items were left out: labelers got them in cvat before" in capsys.readouterr().err
+    assert export_items(ExportSettings("cvat", owner="others"), classes, selected, tmp_path / "three").exported == 4
+
+
+def test_a_refused_item_is_exported_once_it_is_sound(
+    selected: Database, classes: ClassMap, tmp_path: Path, uploads: Uploads
+) -> None:
+    row = list_items(ListSettings(batch="one"), selected)[0]
+    record = json.loads((uploads.folder / "records" / row["vehicle"] / f"{row['id']}.json").read_text())
+    picture = uploads.folder / next(blob["key"] for blob in record["blobs"] if blob["kind"] == "image")
+    content = picture.read_bytes()
+    picture.write_bytes(content[:-1])
+    assert export_items(ExportSettings(), classes, selected, tmp_path / "one").exported == 2
+    picture.write_bytes(content)
+    assert export_items(ExportSettings(), classes, selected, tmp_path / "two").exported == 1
+    assert exported_ids(tmp_path / "two", "label-studio") == [row["id"]]
 
 
 @pytest.mark.parametrize("tool", ["label-studio", "cvat", "cvat-masks", "folder"])
