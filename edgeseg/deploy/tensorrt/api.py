@@ -11,6 +11,8 @@ Module: TypeAlias = Any
 """``tensorrt``, or ``tensorrt_rtx``, which has the same builder."""
 Builder: TypeAlias = Any
 IBuilderConfig: TypeAlias = Any
+IOptimizationProfile: TypeAlias = Any
+ITimingCache: TypeAlias = Any
 INetworkDefinition: TypeAlias = Any
 OnnxParser: TypeAlias = Any
 Runtime: TypeAlias = Any

@@ -86,7 +86,7 @@ def _place(
 ) -> dict[str, list[str]]:
     if settings.dla_core is not None:
         return configure.set_dla(trt, builder, network, config, settings.dla_core, precision)
-    return {"dla": [], "gpu": [str(network.get_layer(index).name) for index in range(network.num_layers)]}
+    return {"dla": [], "gpu": [configure.layer_name(network.get_layer(k)) for k in range(network.num_layers)]}
 
 
 def _failed(trt: api.Module, onnx_path: Path, features: Features, strong: bool) -> str:

@@ -86,7 +86,7 @@ def set_dla(
     """
     if precision == "fp32":
         raise ConfigError("--dla runs fp16 and int8 alone; export with --precision fp16 or int8")
-    if any(length < 0 for index in range(network.num_inputs) for length in network.get_input(index).shape):
+    if any(_is_open(network.get_input(index)) for index in range(network.num_inputs)):
         raise ConfigError("--dla takes fixed shapes alone; export with --frame HxW and a number as --batch")
     if core >= builder.num_DLA_cores:
         raise ModelError(
@@ -98,9 +98,18 @@ def set_dla(
     config.set_flag(trt.BuilderFlag.GPU_FALLBACK)
     placed: dict[str, list[str]] = {"dla": [], "gpu": []}
     for index in range(network.num_layers):
-        layer: api.ILayer = network.get_layer(index)
-        placed["dla" if config.can_run_on_DLA(layer) else "gpu"].append(str(layer.name))
+        layer = network.get_layer(index)
+        placed["dla" if config.can_run_on_DLA(layer) else "gpu"].append(layer_name(layer))
     return placed
+
+
+def _is_open(tensor: api.ITensor) -> bool:
+    return any(length < 0 for length in tensor.shape)
+
+
+def layer_name(layer: api.ILayer) -> str:
+    """What the graph's node was called."""
+    return str(layer.name)
 
 
 def set_shapes(builder: api.Builder, config: api.IBuilderConfig, source: Tensor, shapes: ShapeRange) -> None:
@@ -125,7 +134,7 @@ def set_shapes(builder: api.Builder, config: api.IBuilderConfig, source: Tensor,
     open_axes = [bound for bound in bounds if bound is None]
     if open_axes:
         raise ConfigError("TensorRT wants to know the camera's size: export with --frame HxW")
-    profile = builder.create_optimization_profile()
+    profile: api.IOptimizationProfile = builder.create_optimization_profile()
     profile.set_shape(source.name, *(tuple(b[k] for b in bounds if b is not None) for k in range(3)))
     config.add_optimization_profile(profile)
 
@@ -146,7 +155,8 @@ def load_timing_cache(config: api.IBuilderConfig, settings: BuildSettings) -> No
 
 def timing_cache_bytes(config: api.IBuilderConfig) -> bytes:
     """What was timed, to be kept."""
-    return bytes(config.get_timing_cache().serialize())
+    cache: api.ITimingCache = config.get_timing_cache()
+    return bytes(cache.serialize())
 
 
 def set_targets(trt: api.Module, config: api.IBuilderConfig, features: Features, targets: tuple[str, ...]) -> None:

@@ -1,13 +1,16 @@
 """Every attribute of TensorRT that the code touches on a version's path exists in that version.
 
 The attributes are read from the code's syntax tree: names are typed by their annotations (``engine: api.ICudaEngine``),
-conditions on ``Features`` are decided by what the version has, and functions count from where they are called.
+conditions on ``Features`` are decided by what the version has, and functions count from where they are called. What a
+call of TensorRT gives must be annotated before an attribute of it is touched, so that nothing escapes. A parser's
+errors are the exception: their fields are asked for with ``getattr`` and a default, whatever the version.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,10 +23,12 @@ VERSIONS = ("8.6.1", "10.3.0", "10.16.1.11", "11.4.0.106")
 ROOT = Path(edgeseg.__file__).parent / "deploy"
 FILES = ("tensorrt/build.py", "tensorrt/configure.py", "tensorrt/network.py", "tensorrt/slot.py", "runners/tensorrt.py")
 ENTRIES = {"build_plan", "__init__", "bind", "submit", "collect", "close", "_deserialize", "_engine_tensors"}
-# The lists name these modules and classes, not what is in them; TensorRT-RTX or the runner's tests touch them.
-WITHOUT_LIST = {"Logger", "LayerType", "TensorIOMode", "ComputeCapability"}
+# The lists name these modules and classes, not what is in them; TensorRT-RTX, a real TensorRT, is asked for that.
+WITHOUT_LIST = {"Logger", "LayerType", "TensorIOMode", "IOptimizationProfile", "ITimingCache"}
+# Calls that give an enumeration's member: its name, which every one has, is what may be read.
+GIVES_MEMBER = {("ICudaEngine", "get_tensor_dtype"): "DataType"}
 # Attributes that the lists leave out although every version has them (they are properties of the base class).
-EVERYWHERE = {("ILayer", "name"), ("ITensor", "name")}
+EVERYWHERE = {("ILayer", "name"), ("ITensor", "name"), ("DataType", "name")}
 
 
 class Paths(ast.NodeVisitor):
@@ -33,9 +38,12 @@ class Paths(ast.NodeVisitor):
         self.features, self.kinds = features, {}
         self.touched: set[tuple[str, str]] = set()
         self.called: set[str] = set()
+        self.untyped: set[str] = set()
+        self.fields: set[str] = set()
+        self.escaped: set[str] = set()
 
     def run(self, function: ast.FunctionDef) -> None:
-        self.kinds = {}
+        self.kinds, self.untyped = {}, set()
         for argument in (*function.args.args, *function.args.kwonlyargs):
             self.learn(argument.arg, argument.annotation)
         for statement in function.body:
@@ -49,6 +57,28 @@ class Paths(ast.NodeVisitor):
         if isinstance(node.target, ast.Name):
             self.learn(node.target.id, node.annotation)
         self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """Marks names that hold what TensorRT gave, unannotated, and fields that hold any of its objects."""
+        for target in node.targets:
+            both = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+            pairs = zip(target.elts, node.value.elts, strict=True) if both else [(target, node.value)]
+            for left, right in pairs:
+                if isinstance(left, ast.Name) and left.id not in self.kinds and self.giver(right):
+                    self.untyped.add(left.id)
+                if isinstance(left, ast.Attribute) and (
+                    self.giver(right) or (isinstance(right, ast.Name) and right.id in self.kinds.keys() | self.untyped)
+                ):
+                    self.fields.add(left.attr)
+        self.generic_visit(node)
+
+    def giver(self, node: ast.expr) -> tuple[str, str] | None:
+        """Kind and method, where an expression is a call of a typed object."""
+        function = node.func if isinstance(node, ast.Call) else None
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+            kind = self.kinds.get(function.value.id)
+            return (kind, function.attr) if kind else None
+        return None
 
     def visit_If(self, node: ast.If) -> None:
         outcome = self.decide(node.test)
@@ -80,6 +110,14 @@ class Paths(ast.NodeVisitor):
             self.touched.add((self.kinds[inner.id], node.attr))
         elif isinstance(inner, ast.Attribute) and self.kinds.get(getattr(inner.value, "id", "")) == "Module":
             self.touched.add((inner.attr, node.attr))
+        elif (given := self.giver(inner)) in GIVES_MEMBER:
+            self.touched.add((GIVES_MEMBER[given], node.attr))
+        elif (
+            given
+            or (isinstance(inner, ast.Name) and inner.id in self.untyped)
+            or (isinstance(inner, ast.Attribute) and inner.attr in self.fields)
+        ):
+            self.escaped.add(ast.unparse(node))
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
@@ -97,16 +135,21 @@ def functions(sources: dict[str, str]) -> dict[str, list[ast.FunctionDef]]:
     return found
 
 
-def touched(sources: dict[str, str], features: Features) -> set[tuple[str, str]]:
+def walked(sources: dict[str, str], features: Features) -> Paths:
     known, paths = functions(sources), Paths(features)
-    waiting, done = set(ENTRIES), set()
-    while waiting:
-        name = waiting.pop()
-        done.add(name)
-        for function in known.get(name, []):
-            paths.run(function)
-        waiting |= (paths.called & known.keys()) - done
-    return paths.touched
+    for _ in range(2):  # again, since a field may be filled by a function that is read after one that touches it
+        waiting, done = set(ENTRIES), set()
+        while waiting:
+            name = waiting.pop()
+            done.add(name)
+            for function in known.get(name, []):
+                paths.run(function)
+            waiting |= (paths.called & known.keys()) - done
+    return paths
+
+
+def touched(sources: dict[str, str], features: Features) -> set[tuple[str, str]]:
+    return walked(sources, features).touched
 
 
 def features_of(lists: dict) -> Features:
@@ -120,7 +163,9 @@ def missing(lists: dict, sources: dict[str, str]) -> list[str]:
         if kind == "Module":
             if name not in lists["top"] and name not in ("__version__", "ComputeCapability"):
                 bad.append(f"tensorrt.{name}")
-        elif kind not in WITHOUT_LIST and name not in (lists.get(kind) or ()):
+        elif kind in WITHOUT_LIST:
+            bad += [] if kind in lists["top"] else [f"tensorrt.{kind}"]
+        elif name not in (lists.get(kind) or ()):
             bad.append(f"{kind}.{name}")
     return sorted(bad)
 
@@ -137,6 +182,51 @@ def lists(request, tensorrt_lists) -> dict:
 
 def test_every_attribute_on_a_versions_path_is_there(lists, sources):
     assert missing(lists, sources) == []
+
+
+def test_nothing_that_tensorrt_gives_is_touched_untyped(lists, sources):
+    assert walked(sources, features_of(lists)).escaped == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "told"),
+    [
+        ("tensorrt/configure.py", "profile: api.IOptimizationProfile =", "profile =", "profile.set_shape"),
+        ("tensorrt/configure.py", "bytes(cache.", "bytes(config.get_timing_cache().", ").serialize"),
+        ("tensorrt/slot.py", "min(shape, default=1)", "self._context.x", "self._context.x"),
+    ],
+)
+def test_an_untyped_object_is_found(tensorrt_lists, sources, file, before, after, told):
+    features = features_of(json.loads((tensorrt_lists / "10.3.0.json").read_text()))
+    assert before in sources[file]
+    found = walked({**sources, file: sources[file].replace(before, after)}, features).escaped
+    assert any(text.endswith(told) for text in found), found
+
+
+def lacking_in_rtx(sources: dict[str, str]) -> list[str]:
+    trt = pytest.importorskip("tensorrt_rtx")
+    everything = Features(*[True] * len(fields(Features)))
+    unlisted = {(kind, name) for kind, name in touched(sources, everything) if kind in WITHOUT_LIST}
+    assert {kind for kind, _ in unlisted} == WITHOUT_LIST
+    return sorted(f"{kind}.{name}" for kind, name in unlisted if not hasattr(getattr(trt, kind), name))
+
+
+def test_what_no_list_tells_is_there_in_a_real_tensorrt(sources):
+    assert lacking_in_rtx(sources) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("profile.set_shape(", "profile.set_range(", "IOptimizationProfile.set_range"),
+        ("cache.serialize(", "cache.dump(", "ITimingCache.dump"),
+        ("trt.LayerType.SHAPE", "trt.LayerType.SIZE", "LayerType.SIZE"),
+    ],
+)
+def test_a_wrong_attribute_of_a_class_without_list_is_found(sources, before, after, told):
+    file = "tensorrt/configure.py"
+    assert before in sources[file]
+    assert lacking_in_rtx({**sources, file: sources[file].replace(before, after)}) == [told]
 
 
 # What TensorRT 8.6 added to the classes on these paths (release/8.5's sources have none of it; 8.5 has no list here).
