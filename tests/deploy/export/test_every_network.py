@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
@@ -41,10 +43,8 @@ NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-@pytest.fixture(params=NETWORKS, ids=lambda case: "-".join([case[0], *case[1].values()]))
-def graph(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A deployed graph for a camera of another size, its network's height no multiple of any stride."""
-    name, options = request.param
+def write_checkpoint(path: Path, name: str, options: dict[str, Any]) -> Path:
+    """A network of 100×160, its height no multiple of any stride."""
     class_map = datasets.open("synthetic:2").class_map
     torch.manual_seed(0)
     net = nets.build(name, class_map.num_classes, **options).train()
@@ -52,12 +52,66 @@ def graph(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         for _ in range(3):  # real statistics: untouched batch norms let activations of an untrained network explode
             net(torch.rand(2, 3, 96, 160))
     info = ModelInfo(name, class_map, Preprocess(100, 160), options=options)
-    save_checkpoint(tmp_path / "net.edgeseg", net.eval(), info)
-    report = export(
-        tmp_path / "net.edgeseg", tmp_path / "out", frame=(128, 192), emit=("features",), data="synthetic:2#test"
-    )
+    save_checkpoint(path, net.eval(), info)
+    return path
+
+
+@pytest.fixture(params=NETWORKS, ids=lambda case: "-".join([case[0], *case[1].values()]))
+def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return write_checkpoint(tmp_path / "net.edgeseg", *request.param)
+
+
+@pytest.fixture
+def graph(checkpoint: Path, tmp_path: Path) -> Path:
+    """A deployed graph for a camera of another size."""
+    report = export(checkpoint, tmp_path / "out", frame=(128, 192), emit=("features",), data="synthetic:2#test")
     assert report.to_dict()["parity"]["argmax_agreement"] > 0.999
     return Path(report.path)
+
+
+def said_by_torch(checkpoint: Path, size: tuple[int, int], frame: np.ndarray) -> np.ndarray:
+    """Class map of the network as it was trained: neither rewritten for deployment nor traced."""
+    with open_runner(checkpoint, size=size) as runner:
+        return np.asarray(runner.infer(frame)["logits"].argmax(0))
+
+
+def test_a_dynamic_batch_gives_what_single_frames_give(checkpoint: Path, tmp_path: Path) -> None:
+    size = (44, 68)
+    frames = np.stack([synthetic_frame(70, 90, seed) for seed in range(3)])
+    path = export(checkpoint, tmp_path / "out", size=size, emit=("logits", "top2"), batch=None).path
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    together = session.run(names, {"frame": frames})
+    for position, frame in enumerate(frames):
+        single = session.run(names, {"frame": frame[None]})
+        for name, one, all_three in zip(names, single, together, strict=True):
+            assert len(one) == 1 and len(all_three) == 3, name
+            difference = np.abs(one[0].astype(np.float64) - all_three[position])
+            if one.dtype == np.uint8:  # a value beside the edge between two may round to either
+                assert (difference > 0).mean() < 2e-3, name
+            else:
+                assert difference.max() < 1e-3 * max(1.0, np.abs(one).max()), name
+        found = dict(zip(names, single, strict=True))["class_map"][0]
+        assert (found == said_by_torch(checkpoint, size, frame)).mean() > 0.998
+
+
+def test_enet_at_the_size_of_cityscapes(tmp_path: Path) -> None:
+    size = (1024, 2048)
+    checkpoint = write_checkpoint(tmp_path / "net.edgeseg", "enet", {})
+    path = export(checkpoint, tmp_path / "out", size=size, frame=size).path
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == [1, *size, 3]
+    frame = synthetic_frame(*size)
+    outputs = dict(zip([o.name for o in session.get_outputs()], session.run(None, {"frame": frame[None]}), strict=True))
+    classes = outputs["cell_probs"].shape[1]
+    assert {name: array.shape for name, array in outputs.items()} == {
+        "class_map": (1, 1024, 2048),
+        "entropy": (1, 1024, 2048),
+        "cell_probs": (1, classes, 128, 256),
+        "cell_entropy": (1, 32, 64),
+        "frame_entropy": (1,),
+    }
+    assert (outputs["class_map"][0] == said_by_torch(checkpoint, size, frame)).mean() > 0.998
 
 
 def require_builds(graph: Path) -> None:
