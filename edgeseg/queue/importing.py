@@ -29,6 +29,8 @@ from edgeseg.queue.tools.task import Annotation, Task, decode_mask, read_task
 
 TAKEN_BACK = ("exported", "labeled", "merged")
 """States in which labels are expected."""
+Drawn = Sequence[tuple[dict[str, Any], NDArray[np.uint8]]]
+"""Of each annotator of a frame: name and date, None where unknown; label map (H, W)."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,10 @@ def import_labels(
     for annotation in _read(settings, path, classes):
         row = _row(database, annotation.item_id)
         task = _task(row)
-        _keep(annotation, task, out)
+        who = annotation.annotator or settings.source
+        _keep(annotation, who, task, out)
         if row.state == "exported":
-            change_state(database, [task.id], "labeled", annotation.annotator)
+            change_state(database, [task.id], "labeled", who)
         counts[task.id] = counts.get(task.id, 0) + 1
     merged = [_finish(settings, _row(database, item_id), database, out) for item_id in counts]
     return ImportReport(
@@ -137,13 +140,13 @@ def _task(row: Any) -> Task:
     return read_task(Bucket(row.bucket), row.vehicle, row.item_id, tuple(row.region_indexes or ()))
 
 
-def _keep(annotation: Annotation, task: Task, out: Path) -> None:
-    """Keeps what one annotator drew, as it was drawn; an older one of the same annotator gives way."""
+def _keep(annotation: Annotation, who: str, task: Task, out: Path) -> None:
+    """Keeps what one annotator, or a tool that names none, drew; an older one of the same gives way."""
     label = annotation.label if annotation.label.size else np.full(task.size, IGNORE_INDEX, np.uint8)
     if label.shape != task.size:
         raise DataError(f"item {task.id}: labels of {label.shape} pixels for a frame of {task.size}")
     # The annotator's name is the tool's, so it never becomes a path.
-    name = hashlib.sha256(annotation.annotator.encode()).hexdigest()[:16]
+    name = hashlib.sha256(who.encode()).hexdigest()[:16]
     place = out / ANNOTATIONS / task.id
     write_png(place / f"{name}.png", label)
     at = annotation.at.isoformat() if annotation.at else None
@@ -158,7 +161,7 @@ def _finish(settings: ImportSettings, row: Any, database: Database, out: Path) -
     confidence = None if task.entropy is None else certainty(task.entropy)
     merged = merge(labels, task.where, prediction, confidence, settings.min_confidence)
     who = [json.loads(file.with_suffix(".json").read_text()) for file in files]
-    lineage = _lineage(settings, task, row.batch, merged, who, labels)
+    lineage = _lineage(settings, task, row.batch, merged, list(zip(who, labels, strict=True)))
     write_atomic(out / IMAGES / f"{task.id}.png", task.image)
     write_png(out / MASKS / f"{task.id}.png", merged.label)
     write_atomic(out / LINEAGE / f"{task.id}.json", json.dumps(lineage, indent=1))
@@ -172,27 +175,31 @@ def _lineage(
     task: Task,
     batch: str | None,
     merged: Merged,
-    who: Sequence[dict[str, Any]],
-    labels: Sequence[NDArray[np.uint8]],
+    drawn: Drawn,
 ) -> dict[str, Any]:
     record = task.record
     plain = record.model_dump(mode="json", exclude={"regions", "blobs", "version", "scores", "image_hash"})
-    drew = [int((label != IGNORE_INDEX).sum()) for label in labels]
     return {
         **plain,
         "batch": batch,
         "bucket": task.bucket,
         "rest": settings.rest,
         "min_confidence": settings.min_confidence,
-        "annotators": [{**one, "labeled_px": pixels} for one, pixels in zip(who, drew, strict=True)],
+        "annotators": _annotators(drawn, np.ones(task.size, bool)),
         "labeled_px": int(merged.labeled.sum()),
         "predicted_px": int(merged.predicted.sum()),
         "conflict_px": int(merged.conflict.sum()),
-        "regions": [_region(task, index, merged) for index in task.asked],
+        "regions": [_region(task, index, merged, drawn) for index in task.asked],
     }
 
 
-def _region(task: Task, index: int, merged: Merged) -> dict[str, Any]:
+def _annotators(drawn: Drawn, inside: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """Who drew in a part of a frame, when they last changed it, and how many pixels."""
+    pixels = [int((label[inside] != IGNORE_INDEX).sum()) for _, label in drawn]
+    return [{**who, "labeled_px": found} for (who, _), found in zip(drawn, pixels, strict=True)]
+
+
+def _region(task: Task, index: int, merged: Merged, drawn: Drawn) -> dict[str, Any]:
     region = task.record.regions[index]
     inside = decode_mask(region.rle)
     labels, counts = np.unique(merged.label[inside & merged.labeled], return_counts=True)
@@ -204,5 +211,6 @@ def _region(task: Task, index: int, merged: Merged) -> dict[str, Any]:
         "area_px": region.area_px,
         "labeled_px": int((inside & merged.labeled).sum()),
         "conflict_px": int((inside & merged.conflict).sum()),
+        "annotators": [one for one in _annotators(drawn, inside) if one["labeled_px"]],
         "train_ids": dict(zip(map(str, labels.tolist()), counts.tolist(), strict=True)),
     }

@@ -7,6 +7,7 @@ import json
 import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -81,6 +82,9 @@ def write_masks(labels: Iterable[tuple[str, NDArray[np.uint8]]], classes: ClassM
 def read_export(path: Path, classes: ClassMap) -> Iterator[Annotation]:
     """Finished work: a zip of "Segmentation mask 1.1", or "CVAT for images 1.1" as XML or zip.
 
+    CVAT tells nobody's name of a shape: the annotator is who the frame's job or task is assigned to, the date its last
+    change. Segmentation masks have neither.
+
     Raises:
         DataError: The file has another form, or holds a colour or label that is unknown.
     """
@@ -142,7 +146,10 @@ def _mask_element(mask: NDArray[np.bool_], label: str, order: int) -> ET.Element
 def _from_xml(content: bytes, classes: ClassMap, path: Path) -> Iterator[Annotation]:
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise DataError(f"{path}: an export of CVAT has no document type; this file is not one")
-    for image in ET.fromstring(content).iter("image"):
+    root = ET.fromstring(content)
+    jobs = [job for place in ("job", "task", "project/tasks/task") for job in root.iterfind(f"meta/{place}")]
+    job_of = {job.findtext("id"): job for job in jobs}
+    for image in root.iter("image"):
         size = (int(image.attrib["height"]), int(image.attrib["width"]))
         if not 0 < size[0] * size[1] <= MAX_PIXELS:
             raise DataError(f"{path}: frame {image.attrib['name']} of {size[0]}x{size[1]} pixels is out of bounds")
@@ -153,7 +160,15 @@ def _from_xml(content: bytes, classes: ClassMap, path: Path) -> Iterator[Annotat
             if name not in classes.names:
                 raise DataError(f"{path}: label {name!r} is unknown; classes: {', '.join(classes.names)}")
             label[_shape_mask(shape, size)] = classes.names.index(name)
-        yield Annotation(_item_id(image.attrib["name"]), "cvat", None, label)
+        # Only the frames of a project say which task they are of.
+        job = job_of.get(image.attrib["task_id"]) if "task_id" in image.attrib else jobs[0] if jobs else None
+        yield Annotation(_item_id(image.attrib["name"]), *_author(job), label)
+
+
+def _author(job: ET.Element | None) -> tuple[str | None, datetime | None]:
+    """Who a job or task is assigned to, and when it was last changed."""
+    who, at = (None, None) if job is None else (job.findtext("assignee/username"), job.findtext("updated"))
+    return who or None, datetime.fromisoformat(at) if at else None
 
 
 def _shape_mask(shape: ET.Element, size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -187,7 +202,7 @@ def _from_masks(archive: zipfile.ZipFile, classes: ClassMap, path: Path) -> Iter
                 color = tuple(unknown[0] >> shift & 255 for shift in (16, 8, 0))
                 raise DataError(f"{path}: {name} has the colour {color}, which no class has")
             lookup = np.array([table[code] for code in codes.tolist()], np.uint8)
-            yield Annotation(_item_id(name), "cvat", None, lookup[inverse.reshape(pixels.shape[:2])])
+            yield Annotation(_item_id(name), None, None, lookup[inverse.reshape(pixels.shape[:2])])
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

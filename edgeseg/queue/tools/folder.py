@@ -57,5 +57,5 @@ def read_labels(path: Path, classes: ClassMap) -> Iterator[Annotation]:
         unknown = sorted(set(np.unique(label).tolist()) - set(range(classes.num_classes)) - {IGNORE_INDEX})
         if unknown:
             raise DataError(f"{file}: holds {unknown}, but train ids are 0 to {classes.num_classes - 1}, and 255")
-        annotator = "folder" if file.parent == root else file.parent.relative_to(root).as_posix()
+        annotator = None if file.parent == root else file.parent.relative_to(root).as_posix()
         yield Annotation(file.stem, annotator, None, label)

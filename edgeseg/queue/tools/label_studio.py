@@ -115,7 +115,9 @@ def read_export(path: Path, classes: ClassMap) -> Iterable[Annotation]:
 
 def _annotation(item_id: str, plain: dict[str, Any], classes: ClassMap, where: str) -> Annotation:
     who = plain.get("completed_by")
-    name = str(who.get("email") or who.get("id")) if isinstance(who, dict) else str(who or "unknown")
+    if isinstance(who, dict):
+        who = who.get("email") or who.get("id")
+    name = None if who is None else str(who)
     label: NDArray[np.uint8] | None = None
     for shape in plain["result"]:
         if shape.get("from_name") == ASKED or shape["type"] not in ("brushlabels", "polygonlabels"):

@@ -72,13 +72,13 @@ class Annotation:
 
     Attributes:
         item_id: Which frame.
-        annotator: Who, as the tool names them.
-        at: When it was last changed, where the tool says so.
+        annotator: Who, as the tool names them; None where it does not.
+        at: When it was last changed; None where the tool does not say so.
         label: (H, W) uint8 train ids, ``IGNORE_INDEX`` where nothing was labeled.
     """
 
     item_id: str
-    annotator: str
+    annotator: str | None
     at: datetime | None
     label: NDArray[np.uint8]
 

@@ -319,6 +319,77 @@ def test_lineage_goes_down_to_the_region(
         for region in lineage["regions"]:
             assert region["predicted"] == regions_of[row["id"]][region["index"]]["class_name"]
             assert (region["labeled_px"], region["train_ids"]) == (48, {"5": 48})
+            assert region["annotators"] == [{**who, "labeled_px": 48}]
+
+
+def test_each_region_names_those_who_labeled_it_and_when(
+    selected: Database, classes: ClassMap, out: Path, regions_of: dict[str, list[dict]]
+) -> None:
+    export_items(ExportSettings("label-studio"), classes, selected, out)
+    task = json.loads((out / "tasks.json").read_text())[0]
+    item, (first, second) = task["data"]["item_id"], task["data"]["regions"]
+    corner = {index: regions_of[item][index]["polygons"][0][0] for index in (first, second)}
+    for who, at, regions in (("anna", "2026-03-04T10:00:00Z", (first, second)), (7, "2026-03-05T11:30:00Z", (second,))):
+        label = np.full(SIZE, 255, np.uint8)
+        for index in regions:
+            x, y = corner[index]
+            label[y : y + 2, x : x + 3] = 1
+        label_studio_export([task], {item: label}, classes)
+        task["annotations"][-1] |= {"completed_by": {"email": who} if who == "anna" else who, "updated_at": at}
+    (out / "export.json").write_text(json.dumps([task]))
+    import_labels(ImportSettings("label-studio"), out / "export.json", classes, selected, out / "data")
+    regions = {region["index"]: region["annotators"] for region in read_lineage(out / "data", item)["regions"]}
+    anna = {"annotator": "anna", "at": "2026-03-04T10:00:00+00:00", "labeled_px": 6}
+    other = {"annotator": "7", "at": "2026-03-05T11:30:00+00:00", "labeled_px": 6}
+    assert regions[first] == [anna]
+    assert sorted(regions[second], key=lambda one: one["at"]) == [anna, other]
+
+
+def cvat_job(kind: str, number: int, who: str, at: str) -> str:
+    """What CVAT says of a job or task, in the order in which it does."""
+    assignee = f"<username>{who}</username><email>{who}@x</email>" if who else ""
+    return (
+        f"<{kind}><id>{number}</id><name>n</name><size>3</size><created>2026-03-01 08:00:00.5+00:00</created>"
+        f"<updated>{at}</updated><owner><username>boss</username><email>boss@x</email></owner>"
+        f"<assignee>{assignee}</assignee></{kind}>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("meta", "expected"),
+    [
+        (cvat_job("task", 4, "anna", "2026-03-04 10:00:00.123456+00:00"), ("anna", "2026-03-04T10:00:00.123456+00:00")),
+        (cvat_job("job", 9, "ben", "2026-03-04 12:00:00+02:00"), ("ben", "2026-03-04T12:00:00+02:00")),
+        (cvat_job("task", 4, "", "2026-03-04 10:00:00+00:00"), (None, "2026-03-04T10:00:00+00:00")),
+        ("<task><labels></labels></task>", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_cvat_names_the_assignee_and_the_last_change(
+    selected: Database, classes: ClassMap, out: Path, regions_of: dict, meta: str, expected: tuple[str | None, ...]
+) -> None:
+    export_items(ExportSettings("cvat"), classes, selected, out)
+    where = asked(selected, regions_of)
+    labels = {item: np.where(mask, 2, 255).astype(np.uint8) for item, mask in where.items()}
+    xml = cvat_xml(labels, classes).replace("</version>", f"</version><meta>{meta}<dumped>now</dumped></meta>")
+    (out / "back.xml").write_text(xml)
+    import_labels(ImportSettings("cvat"), out / "back.xml", classes, selected, out / "data")
+    for item in where:
+        for region in read_lineage(out / "data", item)["regions"]:
+            (one,) = region["annotators"]
+            assert (one["annotator"], one["at"]) == expected
+
+
+def test_cvat_projects_name_the_assignee_of_each_task(tmp_path: Path, classes: ClassMap) -> None:
+    tasks = "".join(cvat_job("task", n, who, f"2026-03-0{n} 10:00:00+00:00") for n, who in ((1, "anna"), (2, "ben")))
+    images = "".join(
+        f'<image id="{n}" name="f{n}.png" subset="default" task_id="{task}" width="9" height="9"/>'
+        for n, task in enumerate((2, 1, 3))
+    )
+    meta = f"<meta><project><id>1</id><tasks>{tasks}</tasks></project><dumped>now</dumped></meta>"
+    (tmp_path / "x.xml").write_text(f"<annotations><version>1.1</version>{meta}{images}</annotations>")
+    found = [(one.annotator, one.at and one.at.day) for one in cvat.read_export(tmp_path / "x.xml", classes)]
+    assert found == [("ben", 2), ("anna", 1), (None, None)]
 
 
 def test_importing_again_changes_nothing(
