@@ -73,6 +73,12 @@ def _teachers(job: Job, done: dict[str, Figures]) -> Table:
         iou = [markdown.percent(found["iou"][c]) for c in classes]
         figures = [markdown.percent(found.get(key)) for key in ("miou", "pixel_accuracy", "ece")]
         rows.append([name, str(epochs), *figures, f"{found['seconds'] / 60:.0f}", *iou])
+    # The ensemble's members as it takes them, in their order.
+    for name, found in zip(
+        job.recipe.temperatures, done.get("ensemble", {}).get("gate", {}).get("teachers", ()), strict=False
+    ):
+        iou = [markdown.percent(found["iou"][c]) for c in classes]
+        rows.insert(-1, [f"{name}, mirrored and averaged", "", markdown.percent(found["miou"]), *["–"] * 3, *iou])
     return ["", "epochs", "mIoU", "pixel accuracy", "ECE", "minutes", *classes], rows
 
 
@@ -117,11 +123,15 @@ def _runs(job: Job, done: dict[str, Figures]) -> Table:
     for name, seed in job.recipe.runs:
         if (found := done.get(f"{name}-seed{seed}")) is not None:
             figures = [markdown.percent(found[key]) for key in ("miou", "pixel_accuracy", "ece")]
-            first = job.first_of(name, seed)
-            before = f"{job.cell_settings(first.rpartition('-')[0], seed).epochs} + " if first else ""
-            epochs = f"{before}{job.cell_settings(name, seed).epochs}"
+            epochs = " + ".join(str(job.cell_settings(cell, seed).epochs) for cell in _trainings(job, name, seed))
             rows.append([name, str(seed), epochs, *figures, f"{found['seconds'] / 60:.0f}"])
     return ["cell", "seed", "epochs", "mIoU", "pixel accuracy", "ECE", "minutes"], rows
+
+
+def _trainings(job: Job, name: str, seed: int) -> list[str]:
+    """A cell behind all that it goes on from."""
+    first = job.first_of(name, seed)
+    return [*(_trainings(job, first.rpartition("-")[0], seed) if first else []), name]
 
 
 def _page(job: Job, done: dict[str, Figures], tables: dict[str, Table], results: Path) -> None:
