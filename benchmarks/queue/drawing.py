@@ -29,6 +29,8 @@ def fill(work: Path, database: Database) -> None:
     uploads = Uploads(work / "bucket")
     for number in range(ITEMS):
         bands = (np.add.outer(np.arange(SIZE[0]) // 30, np.arange(SIZE[1]) // 25) + number) % len(CLASSES)
+        # Single pixels of another class: every region has holes, and pieces that lie apart.
+        bands[1::4, 1::4] = (bands[1::4, 1::4] + 1) % len(CLASSES)
         maps = {"image": png(*SIZE, seed=number), "classes": _png(bands.astype(np.uint8))}
         for content in maps.values():
             uploads.put(blob("image", content)["key"], content)

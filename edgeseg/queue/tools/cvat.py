@@ -122,7 +122,8 @@ def _image(task: Task, number: int, classes: ClassMap) -> ET.Element:
     image = ET.Element("image", id=str(number), name=f"{task.id}.png", width=str(width), height=str(height))
     order = 0
     for _, cls, _, mask in predicted_masks(task):
-        # One mask a connected piece: CVAT's editor takes nothing else apart again.
+        # One mask a connected piece: CVAT's editor takes nothing else apart again. A hole stays in it: CVAT takes the
+        # runs of a mask as they are, and loses holes of polygons alone.
         pieces, numbered = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
         for piece in range(1, pieces):
             image.append(_mask_element(numbered == piece, classes.names[cls], order))

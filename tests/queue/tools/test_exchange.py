@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.queue.fleet import Uploads, item_id
+from benchmarks.queue.fleet import Uploads, blob, box, item_id, png
 from edgeseg import datasets
 from edgeseg.classes import ClassMap, SegmentationClass
 from edgeseg.datasets.labeled import read_lineage
@@ -254,6 +254,36 @@ def test_cvat_gets_connected_masks_of_the_prediction(
     manifest = [json.loads(line) for line in (out / "images" / "manifest.jsonl").read_text().splitlines()]
     assert manifest[:2] == [{"version": "1.0"}, {"type": "images"}]
     assert {(line["name"], line["width"], line["height"]) for line in manifest[2:]} == {(i, 64, 48) for i in where}
+
+
+def test_cvat_masks_keep_their_holes(database: Database, classes: ClassMap, uploads: Uploads, out: Path) -> None:
+    predicted = np.zeros(SIZE, np.uint8)
+    predicted[20:25, 30:36], predicted[22, 32:34] = 3, 0
+    pictures = {"image": png(), "classes": cv2.imencode(".png", predicted)[1].tobytes()}
+    for content in pictures.values():
+        uploads.put(blob("image", content)["key"], content)
+    blobs = [blob(kind, content) for kind, content in pictures.items()]
+    uploads.add(1, picture=pictures["image"], blobs=blobs, regions=[box(24, 14, 20, 16, SIZE, 0, 1.0)])
+    ingest(str(uploads.folder), database)
+    select_items(SelectSettings(budget_frames=1), database)
+    assert export_items(ExportSettings("cvat"), classes, database, out).refused == {}
+    found = []
+    for mask in ElementTree.parse(out / "annotations.xml").iter("mask"):
+        top, left, height, width = (int(mask.attrib[name]) for name in ("top", "left", "height", "width"))
+        pixels = "".join("01"[i % 2] * int(run) for i, run in enumerate(mask.attrib["rle"].split(",")))
+        rows = [pixels[begin : begin + width] for begin in range(0, len(pixels), width)]
+        assert len(rows) == height
+        found.append((mask.attrib["label"], top, left, width, [row.count("1") for row in rows]))
+    road, car = classes.names[0], classes.names[3]
+    assert sorted(found) == sorted(
+        [
+            (road, 14, 24, 20, [20] * 6 + [14] * 5 + [20] * 5),
+            (road, 22, 32, 2, [2]),
+            (car, 20, 30, 6, [6, 6, 4, 6, 6]),
+        ]
+    )
+    (back,) = cvat.read_export(out / "annotations.xml", classes)
+    assert (back.label[14:30, 24:44] == predicted[14:30, 24:44]).all()
 
 
 def test_the_rest_becomes_the_prediction_where_it_is_confident(
