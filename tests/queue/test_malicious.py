@@ -19,16 +19,16 @@ from edgeseg.queue.tables import ClassName, Item
 
 
 @pytest.fixture
-def quarantined(uploads: Uploads, sqlite: Database) -> Callable[[], str]:
+def quarantined(uploads: Uploads, database: Database) -> Callable[[], str]:
     """Ingests twice beside a good record; the reason for which the other one was held back."""
 
     def run() -> str:
         uploads.add(99)
-        assert ingest(str(uploads.folder), sqlite) == IngestReport(ingested=1, quarantined=1)
-        assert ingest(str(uploads.folder), sqlite) == IngestReport(known=2)
-        with sqlite.read() as connection:
+        assert ingest(str(uploads.folder), database) == IngestReport(ingested=1, quarantined=1)
+        assert ingest(str(uploads.folder), database) == IngestReport(known=2)
+        with database.read() as connection:
             assert list(connection.scalars(select(Item.item_id))) == [item_id(99)]
-        (entry,) = list_quarantine(sqlite)
+        (entry,) = list_quarantine(database)
         return str(entry["reason"])
 
     return run
@@ -47,6 +47,8 @@ def announce(uploads: Uploads, plain: Plain) -> None:
         ({"source": "<script>alert(1)</script>"}, "the character '<' must not stand in a name"),
         ({"policy": "x\u202etxt.exe"}, "must not stand in a name"),
         ({"strategy": "a\x1b[2J"}, "must not stand in a name"),
+        ({"source": "a\x00b"}, "must not stand in a name"),
+        ({"source": "a\ud800b"}, "record cannot be used"),
         ({"version": 2}, "record version 2, but this edgeseg reads 1"),
         ({"version": None}, "record version None"),
         ({"image": {"height": 60000, "width": 60000}, "regions": []}, "above the bound of 64000000"),
@@ -176,16 +178,16 @@ def test_a_record_that_is_none(uploads: Uploads, quarantined: Callable[[], str],
 
 
 def test_a_vehicle_that_invents_classes_stops_nobody_else(
-    uploads: Uploads, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+    uploads: Uploads, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classes, "MAX_CLASSES", 7)
     uploads.add(1)
     invented = [{**box(1, 1, 4, 4, (48, 64), 0, 1.0), "class_name": f"class {index}"} for index in range(9)]
     uploads.add(2, regions=invented)
     uploads.add(3)
-    assert ingest(str(uploads.folder), sqlite) == IngestReport(ingested=2, quarantined=1)
-    assert "the queue would have more than 7 names" in list_quarantine(sqlite)[0]["reason"]
-    with sqlite.read() as connection:
+    assert ingest(str(uploads.folder), database) == IngestReport(ingested=2, quarantined=1)
+    assert "the queue would have more than 7 names" in list_quarantine(database)[0]["reason"]
+    with database.read() as connection:
         assert (connection.scalar(select(func.count()).select_from(ClassName)) or 0) <= 7
 
 

@@ -47,24 +47,24 @@ def _names(database: Database) -> list[str]:
 
 
 def test_what_is_worth_most_is_asked_for_and_comes(
-    send: Callable[[], UploadReport], sqlite: Database, tmp_path: Path
+    send: Callable[[], UploadReport], database: Database, tmp_path: Path
 ) -> None:
     bucket = str(tmp_path / "bucket")
     assert send().announced == FRAMES
-    report = request_blobs(bucket, BY_VALUE, sqlite)
+    report = request_blobs(bucket, BY_VALUE, database)
     assert (report.requested, report.waiting, report.requested_before) == (2, FRAMES - 2, 0)
-    again = request_blobs(bucket, BY_VALUE, sqlite)
+    again = request_blobs(bucket, BY_VALUE, database)
     assert (again.requested, again.waiting, again.requested_before) == (2, FRAMES - 4, 2)
     assert send().sent == 4
-    assert ingest(bucket, sqlite).ingested == 4
-    assert _names(sqlite) == ["f2", "f3", "f4", "f5"]
+    assert ingest(bucket, database).ingested == 4
+    assert _names(database) == ["f2", "f3", "f4", "f5"]
     assert not list((tmp_path / "bucket" / "requests").rglob("*.*"))
-    last = request_blobs(bucket, BY_VALUE, sqlite)
+    last = request_blobs(bucket, BY_VALUE, database)
     assert (last.requested, last.waiting, last.requested_before) == (2, 0, 0)
 
 
 def test_a_record_that_cannot_be_used_is_quarantined_and_not_asked_for(
-    send: Callable[[], UploadReport], sqlite: Database, tmp_path: Path
+    send: Callable[[], UploadReport], database: Database, tmp_path: Path
 ) -> None:
     send()
     bucket = tmp_path / "bucket"
@@ -72,20 +72,20 @@ def test_a_record_that_cannot_be_used_is_quarantined_and_not_asked_for(
     plain = json.loads(first.read_text())
     first.write_text(json.dumps({**plain, "frame_id": "<script>"}))
     (bucket / "announced" / "v" / "notes.txt").write_text("no record")
-    report = request_blobs(str(bucket), SelectSettings(budget_frames=FRAMES, diversity=0), sqlite)
+    report = request_blobs(str(bucket), SelectSettings(budget_frames=FRAMES, diversity=0), database)
     assert (report.requested, report.waiting, report.quarantined) == (FRAMES - 1, 0, 2)
     assert not (bucket / request_key("v", first.stem)).exists()
-    reasons = {row["key"]: row["reason"] for row in list_quarantine(sqlite)}
+    reasons = {row["key"]: row["reason"] for row in list_quarantine(database)}
     assert "must not stand in a name" in reasons[announced_key("v", first.stem)]
     assert "is no announced record's key" in reasons["announced/v/notes.txt"]
 
 
-def test_where_nothing_was_announced_nothing_is_asked_for(sqlite: Database, tmp_path: Path) -> None:
+def test_where_nothing_was_announced_nothing_is_asked_for(database: Database, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    report = request_blobs(str(tmp_path / "empty"), BY_VALUE, sqlite)
+    report = request_blobs(str(tmp_path / "empty"), BY_VALUE, database)
     assert (report.requested, report.waiting) == (0, 0)
 
 
-def test_a_folder_that_is_missing_is_told(sqlite: Database, tmp_path: Path) -> None:
+def test_a_folder_that_is_missing_is_told(database: Database, tmp_path: Path) -> None:
     with pytest.raises(QueueError, match="no such folder; name the bucket or folder that edgeseg upload writes to"):
-        request_blobs(str(tmp_path / "nowhere"), BY_VALUE, sqlite)
+        request_blobs(str(tmp_path / "nowhere"), BY_VALUE, database)

@@ -194,13 +194,13 @@ def test_nothing_is_selected_twice(filled: Callable[[int], Database]) -> None:
     assert len(set.union(*seen)) == 30
 
 
-def test_new_choices_keep_away_from_those_before(sqlite: Database, uploads: Uploads) -> None:
+def test_new_choices_keep_away_from_those_before(database: Database, uploads: Uploads) -> None:
     for number in range(6):
         uploads.add(number, image_hash=f"{0 if number < 5 else 2**63 - 1:016x}")
-    ingest(str(uploads.folder), sqlite)
-    change_state(sqlite, [item_id(0)], "selected", "test")
-    select_items(SelectSettings(budget_frames=1, diversity=1.0, batch="far"), sqlite)
-    assert [row["id"] for row in list_items(ListSettings(batch="far"), sqlite)] == [item_id(5)]
+    ingest(str(uploads.folder), database)
+    change_state(database, [item_id(0)], "selected", "test")
+    select_items(SelectSettings(budget_frames=1, diversity=1.0, batch="far"), database)
+    assert [row["id"] for row in list_items(ListSettings(batch="far"), database)] == [item_id(5)]
 
 
 def test_selections_at_once_share_out_the_items(filled: Callable[[int], Database]) -> None:
@@ -220,12 +220,12 @@ def test_selections_at_once_share_out_the_items(filled: Callable[[int], Database
     assert sum(reports) == len(selected) >= 30
 
 
-def test_a_large_queue_gives_every_class_a_place_in_the_pool(sqlite: Database, uploads: Uploads) -> None:
+def test_a_large_queue_gives_every_class_a_place_in_the_pool(database: Database, uploads: Uploads) -> None:
     for number in range(40):
         kind = 5 if number == 17 else 0
         uploads.add(number, regions=[box(1, 1, 4, 4, (48, 64), kind, 1.0)])
-    ingest(str(uploads.folder), sqlite)
-    with sqlite.read() as connection:
+    ingest(str(uploads.folder), database)
+    with database.read() as connection:
         best = sorted(connection.execute(select(Item.score, Item.item_id)).all(), reverse=True)[:6]
         found = read_pool(connection, size=12)
     assert item_id(17) in found.item_ids
@@ -233,16 +233,16 @@ def test_a_large_queue_gives_every_class_a_place_in_the_pool(sqlite: Database, u
     assert len(found) <= 12
 
 
-def test_a_frame_without_regions_is_asked_for_as_a_whole(sqlite: Database, uploads: Uploads) -> None:
+def test_a_frame_without_regions_is_asked_for_as_a_whole(database: Database, uploads: Uploads) -> None:
     uploads.add(1, regions=[])
-    ingest(str(uploads.folder), sqlite)
-    assert select_items(SelectSettings(budget_regions=5), sqlite).frames == 0
-    assert select_items(SelectSettings(budget_frames=5, batch="whole"), sqlite).frames == 1
-    assert list_items(ListSettings(batch="whole"), sqlite)[0]["regions"] == []
+    ingest(str(uploads.folder), database)
+    assert select_items(SelectSettings(budget_regions=5), database).frames == 0
+    assert select_items(SelectSettings(budget_frames=5, batch="whole"), database).frames == 1
+    assert list_items(ListSettings(batch="whole"), database)[0]["regions"] == []
 
 
-def test_an_empty_queue_gives_an_empty_selection(sqlite: Database) -> None:
-    assert select_items(SelectSettings(budget_frames=5), sqlite).frames == 0
+def test_an_empty_queue_gives_an_empty_selection(database: Database) -> None:
+    assert select_items(SelectSettings(budget_frames=5), database).frames == 0
 
 
 @pytest.mark.parametrize(

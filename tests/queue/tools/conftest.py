@@ -50,13 +50,13 @@ def encoded(image: np.ndarray) -> bytes:
 
 
 @pytest.fixture
-def selected(sqlite: Database, uploads: Uploads) -> Database:
+def selected(database: Database, uploads: Uploads) -> Database:
     """Three items of four are selected, each with two of its three regions."""
     for number in range(4):
         add_with_maps(uploads, number)
-    ingest(str(uploads.folder), sqlite)
-    assert select_items(SelectSettings(budget_frames=3, regions_per_frame=2, batch="one"), sqlite).frames == 3
-    return sqlite
+    ingest(str(uploads.folder), database)
+    assert select_items(SelectSettings(budget_frames=3, regions_per_frame=2, batch="one"), database).frames == 3
+    return database
 
 
 @pytest.fixture
