@@ -181,11 +181,11 @@ class DeployedGraph(nn.Module):
         return last.blocks.reshape(-1, self.info.class_map.num_classes, STEP**2, height // STEP, width // STEP), STEP
 
     def _probs_and_entropy(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Of (N, C, r², h/r, w/r) logits: probabilities (N, C, h/r, w/r), summed over the pixels of a block, and the
-        entropy of every pixel (N, r², h/r, w/r) in nats.
+        """Of (N, C, r², h/r, w/r) logits: probabilities (N, C, h/r, w/r) and entropy (N, r², h/r, w/r) in nats.
 
-        With z the logits over the temperature, m their maximum, e = exp(z - m) and s = Σ e:
-        p = e / s and H = m + log s - Σ e z / s. Plane by plane, since a reduction over the classes walks through
+        The probabilities are summed over the pixels of a block, the entropy is every pixel's own. With z the
+        logits over the temperature, m their maximum, e = exp(z - m) and s = Σ e: p = e / s and
+        H = m + log s - Σ e z / s. Plane by plane, since a reduction over the classes walks through
         C×h×w values again each time and onnxruntime's Softmax transposes them, where runtimes fuse what goes
         pixel by pixel, or at least do it on planes that stay in the cache; and C×h×w probabilities are never written,
         but the r² pixels of a block added up at once.
