@@ -33,7 +33,7 @@ def keep(job: Job, results: Path) -> None:
         write_atomic(results / f"{arm}.yaml", job.portable(config.to_yaml(job.settings(arm))))
     for title, table in _by_setting(job, reports).items():
         parts.append(f"## {title}\n\n{_markdown(table)}")
-    write_atomic(results / "table.md", "\n\n".join(parts) + "\n")
+    write_atomic(results / "table.md", job.portable("\n\n".join(parts)) + "\n")
     plain = {"machine": describe_machine(), "arms": {arm: report.to_dict() for arm, report in reports.items()}}
     write_atomic(results / "rows.json", job.portable(json.dumps(plain, indent=1)) + "\n")
 

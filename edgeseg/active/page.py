@@ -41,7 +41,10 @@ def lead(report: ActiveReport) -> str:
 def _winner(report: ActiveReport) -> str:
     names = [name for name in tables.strategies_of(report) if name not in (tables.FULL, tables.RANDOM)]
     last = tables.rounds_of(report)[-1]
-    found = {name: tables.mean(row.miou for row in tables.by_seed(report, name, last).values()) for name in names}
+    rows = {name: tables.by_seed(report, name, last) for name in names}
+    # What fewer seeds tell is not held against what all tell.
+    most = max(map(len, rows.values()), default=0)
+    found = {name: tables.mean(row.miou for row in by.values()) for name, by in rows.items() if len(by) == most}
     known = {name: value for name, value in found.items() if value is not None}
     if not known:
         return ""

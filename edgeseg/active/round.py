@@ -174,7 +174,7 @@ class Turn:
 
     def _complete(self, data: Path) -> None:
         known, numbers = self.world.known(self.after), self.world.numbers(self.after)
-        rest = self.world.settings.rest or self.method.rest or "prediction"
+        rest = self.world.settings.rest or self.method.rest or "ignore"
         if rest == "ignore":
             write_training_data(known, self.world.images, numbers, data, None)
             return

@@ -34,7 +34,8 @@ class ActiveSettings:
         share: m, share of an image's pixels that the oracle labels.
         budget_clicks: Most clicks of a round, instead of ``group`` · ``share`` of a frame in pixels.
         rest: Label of a pixel of an answered frame that was not asked for: the current model's ``prediction``, or
-            ``ignore``; None is the strategy's own way, else ``prediction``.
+            ``ignore``; None is the strategy's own way, else ``ignore`` (the thesis takes its ``prediction``, which
+            made a weak model worse on every seed tried; see ``benchmarks/results/active``).
         start: Whether a round's training goes on from the last model (``finetune``) or begins anew (``scratch``).
         init: Checkpoint that the first training starts from, as ``train --init``.
         semi: Whether the trainings also learn from all frames of Q without their labels, see ``training.semi``.

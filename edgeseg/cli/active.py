@@ -38,7 +38,7 @@ def run(
         int | None, typer.Option("--budget-clicks", help="Clicks of a round, instead of group x share in pixels.")
     ] = None,
     rest: Annotated[
-        str | None, typer.Option("--rest", help="Label of the other pixels of a frame: prediction or ignore.")
+        str | None, typer.Option("--rest", help="Label of a frame's other pixels: ignore (default) or prediction.")
     ] = None,
     start: Annotated[
         str | None, typer.Option("--start", help="finetune goes on from the last model, scratch begins anew.")

@@ -72,6 +72,11 @@ def test_other_tables(report: ActiveReport) -> None:
     assert told is not None and told.rows == (("vaal", "critic_accuracy", "0.7500"),)
 
 
+def test_best_is_sought_among_those_with_all_seeds(report: ActiveReport) -> None:
+    lucky = _report(*report.rows, _row("margin", 0, 1, 0.9))
+    assert "Best: entropy with 51.0 % mIoU" in lead(lucky)
+
+
 def test_strategy_that_has_not_begun_hides_nothing_of_the_others(report: ActiveReport) -> None:
     waiting = _report(*report.rows, _row("margin", 0, 0, 0.3))
     assert tables.label_table(waiting).rows[:-1] == tables.label_table(report).rows
