@@ -89,6 +89,8 @@ def _arms(job: Job, done: Done, share: str) -> Table:
         means = {kind: {s: mean_iou(f, names) for s, f in found.items()} for kind, names in kinds.items()}
         base = base or means
         gains = [markdown.paired_gain(before[kind], means[kind]) for before in (base, above or base) for kind in kinds]
+        if base is means:
+            gains = ["–"] * len(gains)
         figures = [markdown.mean_and_spread(list(means[kind].values())) for kind in kinds]
         minutes = statistics.mean(f["seconds"] for f in found.values()) / 60
         rows.append([arm, str(len(found)), *figures, *gains, f"{minutes:.0f}"])
