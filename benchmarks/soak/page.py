@@ -25,6 +25,7 @@ def write_soak_page(report: dict[str, Any], path: Path) -> None:
         ("latency, 99 %, ms", report["latency_ms"]["p99"]),
         ("agent's memory at most, MB", memory["most_mb"]),
         ("its slope, MB per 1000 frames", memory["slope_mb_per_1000_frames"]),
+        ("its slope in the last third, after all swaps", memory["last_third_slope_mb_per_1000_frames"]),
         ("upload's memory at most, MB", report["upload_most_mb"]),
     )
     resident = {
