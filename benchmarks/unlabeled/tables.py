@@ -79,25 +79,32 @@ def groups(job: Job, found: Figures) -> dict[str, list[str]]:
 
 
 def _arms(job: Job, done: Done, share: str) -> Table:
-    rows, above, base = [], dict[str, dict[int, float]](), dict[str, dict[int, float]]()
-    for arm in job.recipe.arms:
+    rows, arms = [], list(job.recipe.arms)
+    means = {arm: _means(job, done, share, arm) for arm in arms}
+    for number, arm in enumerate(arms):
         found = by_seed(job, done, share, arm)
         if not found:
             rows.append([arm, *["–"] * 11])
             continue
-        kinds = groups(job, next(iter(found.values())))
-        means = {kind: {s: mean_iou(f, names) for s, f in found.items()} for kind, names in kinds.items()}
-        base = base or means
-        gains = [markdown.paired_gain(before[kind], means[kind]) for before in (base, above or base) for kind in kinds]
-        if base is means:
-            gains = ["–"] * len(gains)
-        figures = [markdown.mean_and_spread(list(means[kind].values())) for kind in kinds]
+        figures = [markdown.mean_and_spread(list(values.values())) for values in means[arm].values()]
+        before = (arms[0], arms[number - 1]) if number else ()
+        gains = [
+            markdown.paired_gain(means[name].get(kind, {}), values)
+            for name in before
+            for kind, values in means[arm].items()
+        ]
         minutes = statistics.mean(f["seconds"] for f in found.values()) / 60
-        rows.append([arm, str(len(found)), *figures, *gains, f"{minutes:.0f}"])
-        above = means
-    own = ["gain", "gain, head", "gain, tail"]
-    over = [f"{name}, over the row above" for name in own]
-    return ["", "seeds", "mIoU", "head", "tail", *own, *over, "minutes"], rows
+        rows.append([arm, str(len(found)), *figures, *(gains or ["–"] * 6), f"{minutes:.0f}"])
+    gained = ["gain", "gain, head", "gain, tail"]
+    over = [f"{name}, over the row above" for name in gained]
+    return ["", "seeds", "mIoU", "head", "tail", *gained, *over, "minutes"], rows
+
+
+def _means(job: Job, done: Done, share: str, arm: str) -> dict[str, dict[int, float]]:
+    """Kind of ``groups`` → seed → mean IoU; {} where nothing is there."""
+    found = by_seed(job, done, share, arm)
+    kinds = groups(job, next(iter(found.values()))) if found else {}
+    return {kind: {seed: mean_iou(f, names) for seed, f in found.items()} for kind, names in kinds.items()}
 
 
 def _classes(job: Job, done: Done, share: str) -> Table:

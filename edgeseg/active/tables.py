@@ -10,7 +10,6 @@ from edgeseg.active.rows import ActiveReport, Row
 from edgeseg.report.page import Table
 
 FULL, RANDOM = "full", "random"
-SECONDS = ("select_seconds", "train_seconds")
 
 
 def strategies_of(report: ActiveReport) -> list[str]:
@@ -130,7 +129,8 @@ def time_table(report: ActiveReport) -> Table:
     for name in strategies_of(report):
         found = [row for row in report.rows if row.strategy == name and row.round]
         a_frame = _median([row.select_seconds_a_frame for row in found], 1000)
-        rows.append((name, a_frame, *(_median([getattr(row, key) for row in found]) for key in SECONDS)))
+        a_round = (_median([row.select_seconds for row in found]), _median([row.train_seconds for row in found]))
+        rows.append((name, a_frame, *a_round))
     columns = ("strategy", "selection, ms a frame", "selection, s a round", "training, s a round")
     return _titled(columns, rows, "Time, median over rounds and seeds, on this machine")
 

@@ -19,15 +19,11 @@ from edgeseg.datasets.synthetic import SyntheticDataset
 from edgeseg.errors import ConfigError, DataError, OutputError
 from edgeseg.images import read_label
 from edgeseg.students.run import Run
+from tests.active.untimed import untimed
 
 Make = Callable[..., ActiveSettings]
-TIMES = ("select_seconds", "select_seconds_a_frame", "train_seconds")
 OWN = ("random", "entropy", "entropy-edge", "superpixel", "superpixel-crf", "class-specific", "margin")
 REST = ("least-confidence", "flip-consistency", "committee", "full")
-
-
-def _untimed(report: ActiveReport) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if k not in TIMES} for row in report.to_dict()["rows"]]
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +137,7 @@ def test_resumed_run_gives_the_same_rows(
     with pytest.raises(_Killed):
         active.run(settings, tmp_path / "parts")
     monkeypatch.setattr(owner, name, real)
-    assert _untimed(active.run(settings, tmp_path / "parts", resume=True)) == _untimed(whole)
+    assert untimed(active.run(settings, tmp_path / "parts", resume=True)) == untimed(whole)
 
 
 def test_finished_run_is_not_done_again(make_settings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +205,7 @@ def test_one_cell_at_a_time_gives_what_all_give(make_settings: Make, tmp_path: P
     whole = active.run(make_settings("random", "full"), tmp_path / "whole")
     for strategy in ("random", "full"):
         active.run(make_settings(strategy), tmp_path / "parts", resume=True)
-    assert _untimed(active.collect(make_settings("random", "full"), tmp_path / "parts")) == _untimed(whole)
+    assert untimed(active.collect(make_settings("random", "full"), tmp_path / "parts")) == untimed(whole)
 
 
 @pytest.mark.parametrize(
