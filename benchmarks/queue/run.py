@@ -31,6 +31,7 @@ from edgeseg.bucket import ARRIVALS
 from edgeseg.deploy.machine import describe_machine
 from edgeseg.files import write_atomic
 from edgeseg.progress import say
+from edgeseg.queue.checking import default_processes
 from edgeseg.queue.database import Database
 from edgeseg.queue.ingest import ingest
 from edgeseg.queue.packing import REGION
@@ -109,14 +110,13 @@ def make_uploads(folder: Path, count: int) -> None:
 def measure(database: Database, uploads: Path, records: int) -> dict[str, Any]:
     """Rate of the ingest, times of selection and stats, and the process's memory."""
     before = _count(database)
-    memory, walls, cpus = [_peak_mb()], [], []
+    memory, walls = [_peak_mb()], []
     for _ in range(REPEATS):
         _forget_uploads(database)
-        wall, cpu, report = _timed(lambda: ingest(str(uploads), database))
+        wall, _, report = _timed(lambda: ingest(str(uploads), database, processes=default_processes()))
         walls.append(report.ingested / wall)
-        cpus.append(report.ingested / cpu)
     memory.append(_peak_mb())
-    again, _, known = _timed(lambda: ingest(str(uploads), database))
+    again, _, known = _timed(lambda: ingest(str(uploads), database, processes=default_processes()))
     selects = [_timed(lambda: select_items(SelectSettings(budget_frames=100, per_drive=20), database))
                for _ in range(REPEATS)]  # fmt: skip
     clicks = [_timed(lambda: select_items(SelectSettings(budget_clicks=2000), database))[0] for _ in range(REPEATS)]
@@ -126,7 +126,7 @@ def measure(database: Database, uploads: Path, records: int) -> dict[str, Any]:
         "records_before": before,
         "ingested": report.ingested,
         "ingest_per_s": _spread(walls),
-        "ingest_per_cpu_s": _spread(cpus),
+        "processes": default_processes(),
         "ingest_again_s": round(again, 3),
         "known_again": known.known,
         "select_100_frames_s": _spread([wall for wall, _, _ in selects]),

@@ -40,14 +40,18 @@ def ingest(
     bucket: Annotated[str, typer.Argument(metavar="URL", help="Bucket or folder that edgeseg upload wrote.")],
     db: Db = DEFAULT_DB,
     relist: Annotated[bool, typer.Option("--relist", help="Go through all records, not only new arrivals.")] = False,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="That check thousands of records; default: one a core, 4.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Take in what vehicles uploaded since the last time; what fails a check goes to quarantine."""
+    from edgeseg.queue.checking import default_processes
     from edgeseg.queue.database import Database
     from edgeseg.queue.ingest import ingest as run
 
     with Database(db) as database:
-        report = run(bucket, database, relist).to_dict()
+        report = run(bucket, database, relist, processes or default_processes()).to_dict()
     _report(report, as_json)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection, select
 
@@ -10,7 +10,6 @@ from edgeseg.errors import DataError
 from edgeseg.queue.database import Database
 from edgeseg.queue.sql import insert_new
 from edgeseg.queue.tables import ClassName
-from edgeseg.records import Record
 
 MAX_CLASSES = 10_000
 """Names in one queue; a vehicle that invents some is stopped here, and the others go on."""
@@ -27,24 +26,23 @@ class ClassNumbers:
         self._database = database
         self._numbers: dict[str, int] = {}
 
-    def of(self, record: Record) -> dict[str, int]:
-        """Numbers of at least the record's classes; one that is new gets its number here.
+    def of(self, names: Collection[str], item_id: str) -> dict[str, int]:
+        """Numbers of at least these classes, which an item names; one that is new gets its number here.
 
         Raises:
             DataError: The queue has more names than any fleet's models have.
         """
-        wanted = {region.class_name for region in record.regions if region.class_name is not None}
-        if not wanted <= self._numbers.keys():
-            self._add(wanted - self._numbers.keys(), record)
+        if not self._numbers.keys() >= set(names):
+            self._add(names, item_id)
         return self._numbers
 
-    def _add(self, names: Iterable[str], record: Record) -> None:
+    def _add(self, names: Iterable[str], item_id: str) -> None:
         with self._database.write() as connection:
             self._numbers = _all(connection)
             rows = [{"name": name} for name in sorted(set(names) - self._numbers.keys())]
             if len(self._numbers) + len(rows) > MAX_CLASSES:
                 raise DataError(
-                    f"item {record.item_id}: with its class {rows[0]['name'][:80]!r} the queue would have more than "
+                    f"item {item_id}: with its class {rows[0]['name'][:80]!r} the queue would have more than "
                     f"{MAX_CLASSES} names"
                 )
             if rows:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -13,13 +14,12 @@ from edgeseg.bucket import ARRIVALS, parse_arrival, parse_record_key, record_key
 from edgeseg.errors import DataError
 from edgeseg.progress import track, warn
 from edgeseg.queue.arrivals import OVERLAP, Chunk, all_records, new_arrivals
+from edgeseg.queue.checking import Checked, checked_in_order
 from edgeseg.queue.classes import ClassNumbers
 from edgeseg.queue.database import Database
-from edgeseg.queue.keep import Found, item_row, keep
-from edgeseg.queue.places import Bucket, Reader
+from edgeseg.queue.keep import Found, keep
+from edgeseg.queue.places import Bucket
 from edgeseg.queue.tables import Item, Quarantined
-from edgeseg.queue.validation import HEADER_BYTES, MAX_RECORD_BYTES, check_header, check_record
-from edgeseg.records import Record
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,19 @@ class IngestReport:
         return asdict(self)
 
 
-def ingest(where: str, database: Database, relist: bool = False) -> IngestReport:
+def ingest(where: str, database: Database, relist: bool = False, processes: int = 1) -> IngestReport:
     """Takes what vehicles uploaded since the last run into the queue.
 
     Args:
         where: URL or folder that ``edgeseg upload --to`` wrote.
         database: The queue.
         relist: Go through all records instead of the arrivals, for a bucket whose arrivals were lost.
+        processes: How many read and check records beside this one, where there are thousands. More than 1 needs a
+            main module that can be imported, as for all of Python's ``multiprocessing``.
 
     Raises:
-        QueueError: The bucket or the database cannot be reached; what was taken in before stays.
+        QueueError: The bucket or the database cannot be reached, or a process was ended; what was taken in before
+            stays.
         StoreError: ``where`` names no store.
     """
     bucket = Bucket(where)
@@ -62,29 +65,41 @@ def ingest(where: str, database: Database, relist: bool = False) -> IngestReport
         relist = True
         warn(f"{bucket.name}: has no {ARRIVALS}/, so all its records are listed")
     chunks = all_records(bucket) if relist else new_arrivals(bucket, database)
-    with bucket.reader() as reader:
-        step = _Step(bucket.name, reader, database, ClassNumbers(database))
-        return sum((step.take(chunk) for chunk in track(chunks, "ingesting", total=0)), IngestReport())
+    step = _Step(bucket.name, database, ClassNumbers(database))
+    found = checked_in_order(bucket, step.keys(track(chunks, "ingesting", total=0)), processes)
+    with closing(found):
+        return sum((step.keep(*one) for one in found), IngestReport())
+
+
+@dataclass(frozen=True)
+class _Announced:
+    """A chunk, and the reasons against those of its keys that name no record."""
+
+    chunk: Chunk
+    failed: dict[str, str]
 
 
 @dataclass(frozen=True)
 class _Step:
     bucket: str
-    reader: Reader
     database: Database
     numbers: ClassNumbers
 
-    def take(self, chunk: Chunk) -> IngestReport:
-        """Reads, checks and keeps one chunk."""
-        failed: dict[str, str] = {}
-        records = self._checked(self._unknown(_record_keys(chunk, failed)), failed)
-        rows = self._rows(records, failed)
+    def keys(self, chunks: Iterable[Chunk]) -> Iterator[tuple[_Announced, list[str]]]:
+        """The keys of each chunk's records that are neither items nor in quarantine."""
+        for chunk in chunks:
+            failed: dict[str, str] = {}
+            yield _Announced(chunk, failed), self._unknown(_record_keys(chunk, failed))
+
+    def keep(self, announced: _Announced, checked: Checked) -> IngestReport:
+        """Keeps one chunk."""
+        chunk, failed = announced.chunk, announced.failed | checked.failed
+        rows = self._rows(checked, failed)
         last_key = None if chunk.is_listing else _last_arrival(chunk.keys)
         added, quarantined = keep(self.database, Found(self.bucket, rows, failed, chunk.prefix, last_key))
         return IngestReport(added, len(chunk.keys) - added - quarantined, quarantined)
 
     def _unknown(self, keys: Sequence[str]) -> list[str]:
-        """Keys of records that are neither items nor in quarantine."""
         ids = {parse_record_key(key)[1]: key for key in keys}
         held = select(Quarantined.key).where(Quarantined.bucket == self.bucket, Quarantined.key.in_(keys))
         with self.database.read() as connection:
@@ -92,28 +107,11 @@ class _Step:
             quarantined = set(connection.scalars(held))
         return [key for item_id, key in ids.items() if item_id not in known and key not in quarantined]
 
-    def _checked(self, keys: Sequence[str], failed: dict[str, str]) -> dict[str, Record]:
-        """Records by key, those that cannot be used left out."""
-        records: dict[str, Record] = {}
-        for key, content in zip(keys, self.reader.read(keys, MAX_RECORD_BYTES), strict=True):
-            try:
-                records[key] = check_record(content, key)
-            except DataError as error:
-                failed[key] = str(error)
-        owned = [(key, blob) for key, record in records.items() for blob in record.blobs]
-        headers = self.reader.read([blob.key for _, blob in owned], HEADER_BYTES)
-        for (key, blob), header in zip(owned, headers, strict=True):
-            try:
-                check_header(records[key], blob.kind, header)
-            except DataError as error:
-                failed.setdefault(key, str(error))
-        return {key: record for key, record in records.items() if key not in failed}
-
-    def _rows(self, records: dict[str, Record], failed: dict[str, str]) -> dict[str, dict[str, Any]]:
+    def _rows(self, checked: Checked, failed: dict[str, str]) -> dict[str, dict[str, Any]]:
         rows = {}
-        for key, record in records.items():
+        for key, draft in checked.drafts.items():
             try:
-                rows[record.item_id] = item_row(record, self.bucket, self.numbers.of(record))
+                rows[draft.item_id] = draft.numbered(self.numbers.of(draft.names, draft.item_id))
             except DataError as error:
                 failed[key] = str(error)
         return rows

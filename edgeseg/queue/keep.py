@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -11,13 +10,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from edgeseg.queue.database import Database
-from edgeseg.queue.packing import focus, pack_regions, signature
 from edgeseg.queue.sql import insert_new, insert_or_raise
 from edgeseg.queue.tables import KEY_LENGTH, REASON_LENGTH, Base, Cursor, Item, Quarantined
-from edgeseg.records import Location, Record
-
-PLACE_DEG = 0.01
-"""Side of a place's cell: 1.1 km from south to north, and as much or less from west to east."""
 
 
 @dataclass(frozen=True)
@@ -36,38 +30,6 @@ class Found:
     failed: Mapping[str, str]
     prefix: str
     last_key: str | None
-
-
-def item_row(record: Record, bucket: str, numbers: dict[str, int]) -> dict[str, Any]:
-    """The row of a record that is new."""
-    now = datetime.now(timezone.utc)
-    same = ("item_id", "vehicle", "drive", "captured_at", "source", "frame_id", "frame_number")
-    also = ("model_digest", "policy", "policy_version", "strategy")
-    return {
-        **{name: getattr(record, name) for name in (*same, *also)},
-        "bucket": bucket,
-        "place": place_cell(record.place),
-        "arrived_at": now,
-        "height": record.image.height,
-        "width": record.image.width,
-        "score": record.scores[0].value,
-        "unit": record.scores[0].unit,
-        "focus": focus(record, numbers),
-        "signature": signature(record),
-        "regions": pack_regions(record, numbers),
-        "clicks": sum(region.clicks for region in record.regions),
-        "area_px": sum(region.area_px for region in record.regions),
-        "state": "flagged",
-        "priority": 0,
-        "changed_at": now,
-    }
-
-
-def place_cell(place: Location | None) -> str | None:
-    """Name of the cell that a place lies in, such as ``"4881,229"``; None where the place is unknown."""
-    if place is None:
-        return None
-    return f"{math.floor(place.latitude_deg / PLACE_DEG)},{math.floor(place.longitude_deg / PLACE_DEG)}"
 
 
 def keep(database: Database, found: Found) -> tuple[int, int]:

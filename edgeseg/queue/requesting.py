@@ -11,8 +11,9 @@ from edgeseg.progress import track
 from edgeseg.queue.candidates import Pool, PoolRow, pool_of
 from edgeseg.queue.classes import ClassNumbers
 from edgeseg.queue.database import Database
-from edgeseg.queue.keep import Found, item_row, keep
+from edgeseg.queue.keep import Found, keep
 from edgeseg.queue.places import Bucket
+from edgeseg.queue.rows import draft
 from edgeseg.queue.selection import SelectSettings, choose, known_of
 from edgeseg.queue.validation import MAX_RECORD_BYTES, check_record
 
@@ -100,7 +101,8 @@ def _rows(bucket: Bucket, owners: Mapping[str, Owner], database: Database, faile
                     continue
                 try:
                     record = check_record(content, record_key(*owners[key]))
-                    row = item_row(record, bucket.name, numbers.of(record))
+                    found = draft(record, bucket.name)
+                    row = found.numbered(numbers.of(found.names, found.item_id))
                 except DataError as error:
                     failed[key] = str(error)
                     continue
