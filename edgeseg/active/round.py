@@ -179,7 +179,8 @@ class Turn:
             write_training_data(known, self.world.images, numbers, data, None)
             return
         with open_runner(self.model.checkpoint, (), self.training.threads) as runner:
-            write_training_data(known, self.world.images, numbers, data, lambda image: predicted(runner, image))
+            least = self.world.settings.rest_confidence
+            write_training_data(known, self.world.images, numbers, data, lambda image: predicted(runner, image, least))
 
     def _settings(self, data: Path) -> TrainSettings:
         fine = self.world.settings.start == "finetune"

@@ -44,12 +44,25 @@ def open_runner(checkpoint: Path, needs: tuple[str, ...], threads: int | None, k
     return runner
 
 
-def predicted(runner: Runner, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Train ids (H, W) uint8 that the model says of a frame (H, W, 3); 255 where it does not see."""
+def predicted(runner: Runner, image: NDArray[np.uint8], min_confidence: float = 0.0) -> NDArray[np.uint8]:
+    """What the model says of a frame.
+
+    Args:
+        runner: Of the model; it gives logits.
+        image: (H, W, 3).
+        min_confidence: Least probability of the winning class, calibrated as the model's own temperature makes it.
+
+    Returns:
+        Train ids (H, W) uint8; 255 where it does not see, or is less confident.
+    """
     height, width = image.shape[:2]
     full = FullSize(runner.info.preprocess, (height, width), height, width)
-    classes, seen = predict_full_size(runner.infer(image), full, runner.info.temperature).classes, full.seen()
-    return classes if seen is None else np.where(seen, classes, np.uint8(255))
+    said, seen = predict_full_size(runner.infer(image), full, runner.info.temperature), full.seen()
+    told = said.classes if seen is None else np.where(seen, said.classes, np.uint8(255))
+    if min_confidence == 0:
+        return told
+    assert said.confidence is not None
+    return np.where(said.confidence >= min_confidence, told, np.uint8(255))
 
 
 def evaluate(checkpoint: Path, val: Dataset, threads: int | None) -> dict[str, Any]:

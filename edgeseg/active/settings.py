@@ -36,6 +36,8 @@ class ActiveSettings:
         rest: Label of a pixel of an answered frame that was not asked for: the current model's ``prediction``, or
             ``ignore``; None is the strategy's own way, else ``ignore`` (the thesis takes its ``prediction``, which
             made a weak model worse on every seed tried; see ``benchmarks/results/active``).
+        rest_confidence: Least probability of the winning class from which a prediction counts as a label; pixels
+            below it are ignored.
         start: Whether a round's training goes on from the last model (``finetune``) or begins anew (``scratch``).
         init: Checkpoint that the first training starts from, as ``train --init``.
         semi: Whether the trainings also learn from all frames of Q without their labels, see ``training.semi``.
@@ -64,6 +66,7 @@ class ActiveSettings:
     share: float = 0.1
     budget_clicks: int | None = None
     rest: Rest | None = None
+    rest_confidence: float = 0.0
     start: Literal["finetune", "scratch"] = "finetune"
     init: Path | None = None
     semi: bool = False
@@ -81,6 +84,7 @@ class ActiveSettings:
         for name, low, high in (("rounds", 1, 1000), ("committee", 1, 20), ("epochs", 1, 10**6)):
             require_within(name, getattr(self, name), low, high)
         require_within("share", self.share, 0, 1, open_low=True)
+        require_within("rest_confidence", self.rest_confidence, 0, 1)
         require_within("initial", self.initial, 0, 10**9, open_low=True)
         for name in ("group", "budget_clicks", "initial_epochs"):
             if getattr(self, name) is not None:

@@ -40,6 +40,9 @@ def run(
     rest: Annotated[
         str | None, typer.Option("--rest", help="Label of a frame's other pixels: ignore (default) or prediction.")
     ] = None,
+    rest_confidence: Annotated[
+        float | None, typer.Option("--rest-confidence", help="From which a prediction counts, 0 to 1; default: 0.")
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--start", help="finetune goes on from the last model, scratch begins anew.")
     ] = None,
@@ -78,6 +81,7 @@ def run(
         "share": share,
         "budget_clicks": budget_clicks,
         "rest": rest,
+        "rest_confidence": rest_confidence,
         "start": start,
         "semi": semi,
         "epochs": epochs,

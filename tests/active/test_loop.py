@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from edgeseg import active
 from edgeseg.active import ActiveReport, ActiveSettings, methods
@@ -18,6 +19,7 @@ from edgeseg.active.world import World, open_world
 from edgeseg.datasets.synthetic import SyntheticDataset
 from edgeseg.errors import ConfigError, DataError, OutputError
 from edgeseg.images import read_label
+from edgeseg.nets.runner import TorchRunner
 from edgeseg.students.run import Run
 from tests.active.untimed import untimed
 
@@ -99,6 +101,30 @@ def test_pixels_not_asked_for_are_predicted_or_ignored(make_settings: Make, tmp_
     for number in world.initial:
         whole = read_label(folder / "data" / "masks" / f"{number:05d}.png")
         np.testing.assert_array_equal(whole, world.data.label(number))
+
+
+def test_a_prediction_counts_from_the_given_confidence(make_settings: Make, tmp_path: Path) -> None:
+    least = 0.11
+    settings = make_settings("superpixel", rest="prediction", rest_confidence=least)
+    active.run(settings, tmp_path / "run")
+    world = open_world(settings, tmp_path / "run", 0)
+    folder = world.folder / "superpixel" / "round-1"
+    answers, unsure, sure_of = Answers((folder / "answers",)), 0, 0
+    with TorchRunner(world.folder / "start" / "train" / "last.edgeseg", 1) as runner:
+        for sample_id in answers.sample_ids():
+            number, answer = world.data.sample_ids.index(sample_id), answers.read(sample_id)
+            assert answer is not None
+            logits = torch.from_numpy(runner.infer(world.data.image(number))["logits"])[None]
+            full = torch.nn.functional.interpolate(logits, answer.shape, mode="bilinear")
+            top, winner = (full / runner.info.temperature).softmax(1)[0].max(0)
+            label = read_label(folder / "data" / "masks" / f"{number:05d}.png")
+            rest = answer == NOT_ASKED
+            sure, clear = (top >= least).numpy(), ((top - least).abs() > 1e-4).numpy()
+            assert (label[rest & clear & ~sure] == 255).all()
+            agree = label[rest & clear & sure] == winner.numpy()[rest & clear & sure]
+            assert agree.mean() > 0.999  # ties of classes may fall either way
+            unsure, sure_of = unsure + int((rest & ~sure).sum()), sure_of + agree.size
+    assert unsure and sure_of
 
 
 class _Killed(BaseException):
@@ -213,6 +239,7 @@ def test_one_cell_at_a_time_gives_what_all_give(make_settings: Make, tmp_path: P
     [
         ({"initial": 7}, "leaves 0 for 1 rounds of 2; lower initial, rounds or group"),
         ({"share": 0.0}, "share must be above 0"),
+        ({"rest_confidence": 1.5}, "rest_confidence must be at least 0 and at most 1"),
         ({"rounds": 0}, "rounds must be at least 1"),
         ({"seeds": (1, 1)}, "seeds must name one or more, each once"),
         ({"training": {"data": "x"}}, "training.data: set by the loop itself"),
