@@ -8,7 +8,7 @@ that training, evaluation and the deployed graph see the same pixels.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -33,6 +33,31 @@ class Placement:
     width: int
     top: int
     left: int
+
+    def within(self, height: int, width: int) -> Overlap:
+        """What an input of this size and the scaled frame share."""
+        rows, frame_rows = _shared(self.top, self.height, height)
+        columns, frame_columns = _shared(self.left, self.width, width)
+        return Overlap(rows, columns, frame_rows, frame_columns)
+
+
+class Overlap(NamedTuple):
+    """Where the network's input and the scaled frame cover each other.
+
+    Attributes:
+        rows, columns: Of the input.
+        frame_rows, frame_columns: Of the scaled frame.
+    """
+
+    rows: slice
+    columns: slice
+    frame_rows: slice
+    frame_columns: slice
+
+    def cut_off(self, place: Placement) -> tuple[int, int, int, int]:
+        """Rows and columns of the scaled frame that the input does not show: top, bottom, left, right."""
+        rows, columns = self.frame_rows, self.frame_columns
+        return rows.start, place.height - rows.stop, columns.start, place.width - columns.stop
 
 
 @dataclass(frozen=True)
@@ -104,8 +129,8 @@ class Preprocess:
 
     def _set(self, planes: NDArray[np.float32], place: Placement) -> NDArray[np.float32]:
         canvas = np.zeros((3, self.height, self.width), np.float32)
-        rows, columns = overlap(place.top, place.height, self.height), overlap(place.left, place.width, self.width)
-        canvas[:, rows[0], columns[0]] = planes[:, rows[1], columns[1]]
+        both = place.within(*self.size)
+        canvas[:, both.rows, both.columns] = planes[:, both.frame_rows, both.frame_columns]
         return canvas
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,8 +162,8 @@ def as_batch(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.require(frames, requirements=("C", "W"))
 
 
-def overlap(offset: int, length: int, limit: int) -> tuple[slice, slice]:
-    """Where ``length`` pixels set at ``offset`` fall inside ``limit``: (slice of the canvas, slice of the piece)."""
+def _shared(offset: int, length: int, limit: int) -> tuple[slice, slice]:
+    """Where ``length`` pixels set at ``offset`` fall inside ``limit``: (slice of the limit, slice of the length)."""
     start, stop = max(0, offset), min(limit, offset + length)
     return slice(start, stop), slice(start - offset, stop - offset)
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.preprocess import Preprocess, overlap, resize_bilinear, resize_nearest
+from edgeseg.preprocess import Preprocess, resize_bilinear, resize_nearest
 
 Plane = NDArray[np.float32]
 
@@ -47,18 +47,18 @@ class FullSize:
         if self.preprocess.resize != "crop":
             return None
         place = self.preprocess.placement(*self.frame)
-        rows = _seen_along(self.height, place.height, overlap(place.top, place.height, self.preprocess.height)[1])
-        columns = _seen_along(self.width, place.width, overlap(place.left, place.width, self.preprocess.width)[1])
+        both = place.within(*self.preprocess.size)
+        rows = _seen_along(self.height, place.height, both.frame_rows)
+        columns = _seen_along(self.width, place.width, both.frame_columns)
         mask = rows[:, None] & columns[None, :]
         return None if mask.all() else mask
 
     def _uncut(self, plane: NDArray[Any]) -> NDArray[Any]:
         """The plane of the scaled frame: a letterbox's border removed, a crop's margin repeated."""
         place = self.preprocess.placement(*self.frame)
-        into_rows, rows = overlap(place.top, place.height, self.preprocess.height)
-        into_columns, columns = overlap(place.left, place.width, self.preprocess.width)
-        margins = (rows.start, place.height - rows.stop, columns.start, place.width - columns.stop)
-        shown = plane[into_rows, into_columns]
+        both = place.within(*self.preprocess.size)
+        margins = both.cut_off(place)
+        shown = plane[both.rows, both.columns]
         if not any(margins):
             return np.ascontiguousarray(shown)
         return np.asarray(cv2.copyMakeBorder(shown, *margins, borderType=cv2.BORDER_REPLICATE))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgeseg.device.crf import CrfWeights, entropy, softmax
 from edgeseg.errors import require
-from edgeseg.preprocess import Preprocess, overlap
+from edgeseg.preprocess import Preprocess
 
 
 def pixel_entropy(
@@ -52,10 +52,7 @@ def placed(image: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.uint8
     """The frame (H, W, 3) as it lies in the network's input, (h, w, 3) uint8 RGB; 0 where a letterbox is empty."""
     place = preprocess.placement(image.shape[0], image.shape[1])
     scaled = cv2.resize(image, (place.width, place.height), interpolation=cv2.INTER_LINEAR)
-    rows, columns = (
-        overlap(place.top, place.height, preprocess.height),
-        overlap(place.left, place.width, preprocess.width),
-    )
+    both = place.within(*preprocess.size)
     canvas = np.zeros((*preprocess.size, 3), np.uint8)
-    canvas[rows[0], columns[0]] = scaled[rows[1], columns[1]]
+    canvas[both.rows, both.columns] = scaled[both.frame_rows, both.frame_columns]
     return canvas

@@ -23,7 +23,7 @@ from edgeseg.nets.channel_masks import ChannelMasks
 from edgeseg.nets.deployable import last_doubling
 from edgeseg.nets.doubling import STEP
 from edgeseg.nets.features import CellFeatures
-from edgeseg.preprocess import Placement, Preprocess, overlap
+from edgeseg.preprocess import Placement, Preprocess
 
 PROBS_CELL = 8
 """Side in pixels of a cell of ``cell_probs``."""
@@ -86,10 +86,9 @@ class FramePreprocess(nn.Module):
         if self.settings.resize == "stretch":
             return x
         height, width = self.settings.size
-        into_rows, rows = overlap(place.top, place.height, height)
-        into_columns, columns = overlap(place.left, place.width, width)
-        x = x[:, :, rows, columns]
-        return F.pad(x, (into_columns.start, width - into_columns.stop, into_rows.start, height - into_rows.stop))
+        rows, columns, frame_rows, frame_columns = place.within(height, width)
+        x = x[:, :, frame_rows, frame_columns]
+        return F.pad(x, (columns.start, width - columns.stop, rows.start, height - rows.stop))
 
 
 class DeployedGraph(nn.Module):
@@ -157,14 +156,13 @@ class DeployedGraph(nn.Module):
         blocks, step = self._blocks(logits)
         probs, entropy = self._probs_and_entropy(blocks)
         full_entropy = _spread_out(entropy, step)
-        height, width = self.info.preprocess.size
-        rows, columns = overlap(place.top, place.height, height)[0], overlap(place.left, place.width, width)[0]
+        seen = place.within(*self.info.preprocess.size)
         base = (
             _spread_out(blocks.argmax(dim=1).to(torch.float32), step).to(torch.uint8),
             _to_uint8(full_entropy / _log_classes(self.info)),
             _to_uint8(CellMean(int(probs.shape[2]), int(probs.shape[3]), PROBS_CELL // step)(probs) / step**2),
             self.entropy_cells(full_entropy.unsqueeze(1))[:, 0],
-            full_entropy[:, rows, columns].mean(dim=(1, 2)),
+            full_entropy[:, seen.rows, seen.columns].mean(dim=(1, 2)),
         )
         return base + self._emitted(logits)
 

@@ -19,7 +19,7 @@ from torchvision.transforms.v2 import functional
 from torchvision.transforms.v2.functional import InterpolationMode
 
 from edgeseg.classes import IGNORE_INDEX
-from edgeseg.preprocess import Placement, Preprocess, overlap
+from edgeseg.preprocess import Placement, Preprocess
 from edgeseg.students.groups import AugmentSettings
 
 
@@ -183,7 +183,7 @@ def _set(window: Tensor, view: View, fill: int) -> Tensor:
     place, (height, width) = view.place, view.size
     if (place.height, place.width) != view.size:
         canvas = window.new_full((window.shape[0], height, width), fill)
-        rows, columns = overlap(place.top, place.height, height), overlap(place.left, place.width, width)
-        canvas[:, rows[0], columns[0]] = window[:, rows[1], columns[1]]
+        both = place.within(height, width)
+        canvas[:, both.rows, both.columns] = window[:, both.frame_rows, both.frame_columns]
         window = canvas
     return functional.horizontal_flip(window) if view.flip else window

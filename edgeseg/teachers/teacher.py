@@ -11,10 +11,10 @@ from torch import Tensor
 
 from edgeseg.classes import ClassMap
 from edgeseg.errors import ModelError
+from edgeseg.nets.restoring import restored
 from edgeseg.remap import Table, remap_matrix
 from edgeseg.teachers.ensemble import soften
 from edgeseg.teachers.networks import TeacherNetwork, load_network
-from edgeseg.teachers.placement import logits_at
 from edgeseg.teachers.spec import TeacherSpec
 
 
@@ -79,7 +79,7 @@ class Teacher:
                 f"{network.class_map.num_classes} classes, or are not finite; check the model with edgeseg eval"
             )
         probs = soften(
-            logits_at(logits, network.preprocess, (image.shape[0], image.shape[1]), (height, width)),
+            restored(logits[None], network.preprocess, (image.shape[0], image.shape[1]), (height, width))[0],
             self.spec.temperature,
         )
         return probs if self._matrix is None else _remap(probs, self._matrix.to(probs.device))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.preprocess import Preprocess, overlap
+from edgeseg.preprocess import Preprocess
 
 Planes = NDArray[np.float32]
 GREY_LEVEL_LIMIT = 0.5
@@ -64,9 +64,8 @@ def compare_inputs(a: Planes, b: Planes, settings: Preprocess, frame_size: tuple
 
 def _shown(planes: Planes, settings: Preprocess, frame_size: tuple[int, int]) -> Planes:
     """The part that shows the frame."""
-    place = settings.placement(*frame_size)
-    rows, columns = overlap(place.top, place.height, settings.height), overlap(place.left, place.width, settings.width)
-    return planes[:, rows[0], columns[0]]
+    seen = settings.placement(*frame_size).within(*settings.size)
+    return planes[:, seen.rows, seen.columns]
 
 
 def _levels(a: Planes, b: Planes, unit: NDArray[np.float64]) -> float:

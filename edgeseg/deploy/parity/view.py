@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.classes import IGNORE_INDEX
-from edgeseg.preprocess import Preprocess, overlap, resize_nearest
+from edgeseg.preprocess import Preprocess, resize_nearest
 
 CELL_PX = 32
 """Side of a cell of ``cell_entropy``."""
@@ -54,10 +54,10 @@ def seen_label(label: NDArray[np.uint8], preprocess: Preprocess, frame: tuple[in
         frame: (H, W) of the frame.
     """
     place = preprocess.placement(*frame)
-    rows = overlap(place.top, place.height, preprocess.height)
-    columns = overlap(place.left, place.width, preprocess.width)
+    both = place.within(*preprocess.size)
     seen = np.full(preprocess.size, IGNORE_INDEX, np.uint8)
-    seen[rows[0], columns[0]] = resize_nearest(label, place.height, place.width)[rows[1], columns[1]]
+    scaled = resize_nearest(label, place.height, place.width)
+    seen[both.rows, both.columns] = scaled[both.frame_rows, both.frame_columns]
     return seen
 
 

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from edgeseg.nets.restoring import restored
 from edgeseg.preprocess import Preprocess
-from edgeseg.teachers.placement import logits_at
 
 FRAME = (60, 90)
 
@@ -24,7 +24,7 @@ def smooth_image() -> NDArray[np.uint8]:
 def test_input_itself_as_logits_comes_back_as_the_frame(resize: str, size: tuple[int, int]) -> None:
     preprocess = Preprocess(*size, resize=resize)  # type: ignore[arg-type]
     image = smooth_image()
-    seen = logits_at(torch.from_numpy(preprocess.apply(image)), preprocess, FRAME, FRAME).numpy()
+    seen = restored(torch.from_numpy(preprocess.apply(image))[None], preprocess, FRAME, FRAME)[0].numpy()
     assert seen.shape == (3, *FRAME)
     error = np.abs(seen - image.transpose(2, 0, 1) / 255)
     place = preprocess.placement(*FRAME)
@@ -34,16 +34,16 @@ def test_input_itself_as_logits_comes_back_as_the_frame(resize: str, size: tuple
 
 
 def test_stretch_is_plain_bilinear_upsampling() -> None:
-    logits = torch.randn(4, 10, 12)
-    found = logits_at(logits, Preprocess(10, 12), FRAME, (25, 31))
-    expected = functional.interpolate(logits[None], (25, 31), mode="bilinear", align_corners=False)[0]
+    logits = torch.randn(2, 4, 10, 12)
+    found = restored(logits, Preprocess(10, 12), FRAME, (25, 31))
+    expected = functional.interpolate(logits, (25, 31), mode="bilinear", align_corners=False)
     torch.testing.assert_close(found, expected)
 
 
 def test_border_that_crop_cut_off_repeats_the_nearest() -> None:
     preprocess = Preprocess(60, 60, resize="crop")
-    logits = torch.arange(60.0).expand(1, 60, 60).contiguous()
-    found = logits_at(logits, preprocess, FRAME, FRAME)
+    logits = torch.arange(60.0).expand(1, 1, 60, 60).contiguous()
+    found = restored(logits, preprocess, FRAME, FRAME)[0]
     torch.testing.assert_close(found[0, 0, :16], torch.zeros(16))
     torch.testing.assert_close(found[0, 5, 15:75], torch.arange(60.0))
     assert found[0, 5, 75:].unique().tolist() == [59.0]
