@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from edgeseg.active import methods
 from edgeseg.cli import app
+from tests.active import quick
 
 RUN = ["active", "run", "--data", "synthetic:5", "--val", "synthetic:2", "--initial", "2", "--rounds", "1"]
 QUICK = ["--network", "tests.active.tiny:Tiny", "--size", "32x48", "--epochs", "1", "--set", "superpixel_px=400"]
@@ -34,6 +35,21 @@ def test_run_prints_rows_as_json_and_goes_on_with_resume(tmp_path: Path) -> None
     again = CliRunner().invoke(app, [*command, "--resume"])
     assert again.exit_code == 0 and "entropy" in again.stdout and "report.html" in again.stdout
     assert (tmp_path / "run/report.html").is_file()
+
+
+@pytest.mark.parametrize("strategy", methods.names())
+def test_every_strategy_runs(strategy: str, tmp_path: Path) -> None:
+    drawn = ["--data", "synthetic:12", "--initial", "4", "--share", "0.5"]
+    own = [f"method.{strategy}.{name}={value}" for name, value in quick.QUICK.get(strategy, {}).items()]
+    command = [*RUN, *drawn, *QUICK, *LOADER, *(word for option in own for word in ("--set", option))]
+    if strategy == "mc-dropout":
+        command += ["--network", "enet"]  # the tiny one drops nothing
+    command += ["--strategy", strategy, "--out", str(tmp_path / "run"), "--json"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.exception
+    first, last = json.loads(result.stdout)["rows"]
+    assert first["round"] == 0 and last["strategy"] == strategy and last["labeled_pixels"] > first["labeled_pixels"]
+    assert strategy in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
