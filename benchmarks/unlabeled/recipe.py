@@ -65,7 +65,7 @@ class Job(CamvidJob[Recipe]):
         extra = {**self.recipe.arms[arm], "seed": seed}
         if "unlabeled" in extra:
             extra["unlabeled"] = self.spec(f"train@~{share}")
-            extra["semi"] = {**extra["semi"], "start_epoch": self.recipe.shares[share]["start_epoch"]}
+            extra["semi"] = {"start_epoch": self.recipe.shares[share]["start_epoch"], **extra["semi"]}
         if not self.recipe.distilled(arm):
             return self._training(students.TrainSettings, share, extra)
         cache = str(self.out / folder_of(share, "cache"))

@@ -23,7 +23,7 @@ from edgeseg.errors import ConfigError, OutputError
 from edgeseg.files import locked, write_atomic
 from edgeseg.progress import say
 from edgeseg.students import TrainSettings
-from edgeseg.students.run_folder import changed
+from edgeseg.students.run_folder import changed, filled
 
 CONFIG = "config.yaml"
 FREE_SETTINGS = ("strategies", "seeds", "launcher", "engine", "address", "rounds")
@@ -66,7 +66,8 @@ def _claim_folder(settings: ActiveSettings, out: Path, resume: bool) -> None:
         return
     if not resume:
         raise OutputError(f"{out} holds a run; go on with it by --resume, or name another --out")
-    before, now = config.read_mapping(path), config.to_plain(settings)
+    # Begun by an earlier version, a run does not know every setting: then it was as the default is.
+    before, now = filled(config.read_mapping(path), config.plain_defaults(settings)), config.to_plain(settings)
     free = FREE_SETTINGS if settings.group is not None else FREE_SETTINGS[:-1]
     if lines := changed(before, now, free):
         raise ConfigError(

@@ -272,6 +272,15 @@ def test_other_settings_do_not_go_on_with_a_run(make_settings: Make, tmp_path: P
         active.run(make_settings("random", share=0.2), tmp_path / "run", resume=True)
 
 
+def test_a_run_that_an_earlier_version_began_goes_on(make_settings: Make, tmp_path: Path) -> None:
+    rows = active.run(make_settings("random"), tmp_path / "run").rows
+    config = tmp_path / "run" / "config.yaml"
+    config.write_text("".join(line for line in config.open() if not line.startswith("rest_confidence:")))
+    assert active.run(make_settings("random"), tmp_path / "run", resume=True).rows == rows
+    with pytest.raises(ConfigError, match=r"settings changed since the run began: rest_confidence: 0\.0, now 0\.5"):
+        active.run(make_settings("random", rest_confidence=0.5), tmp_path / "run", resume=True)
+
+
 def test_names_and_what_is_told_of_each() -> None:
     for name in methods.names():
         about = methods.about(name)
