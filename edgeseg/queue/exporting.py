@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import or_, select
 
 from edgeseg.classes import ClassMap
-from edgeseg.errors import ConfigError, DataError, UsageError
+from edgeseg.errors import ConfigError, DataError, QueueError, UsageError
 from edgeseg.progress import warn
 from edgeseg.queue.database import Database
 from edgeseg.queue.places import Bucket
@@ -88,7 +88,8 @@ def export_items(settings: ExportSettings, classes: ClassMap, database: Database
 
     Raises:
         UsageError: A class's name or colour is not fit for the tools, or there is nothing to write.
-        QueueError: The bucket or the database cannot be reached.
+        QueueError: The bucket or the database cannot be reached, or another export took some of the same items
+            meanwhile.
         OutputError: ``out`` cannot be written.
     """
     check_classes(classes)
@@ -105,7 +106,12 @@ def export_items(settings: ExportSettings, classes: ClassMap, database: Database
     done = [row for row in rows if row.item_id in set(ids)]
     with database.write() as connection:
         duration, note = timedelta(days=settings.lease_days), _note(settings)
-        lease(connection, [row.number for row in done if row.state == "selected"], settings.owner, duration, note)
+        free = [row.number for row in done if row.state == "selected"]
+        if lost := len(free) - len(lease(connection, free, settings.owner, duration, note)):
+            raise QueueError(
+                f"{lost} of the {len(done)} items went out by another export meanwhile; import nothing of {out}, and "
+                "export again: nothing was leased"
+            )
         prolong(connection, [row.number for row in done if row.state == "exported"], settings.owner, duration, note)
     for item_id, reason in refused.items():
         warn(f"item {item_id} was left out: {reason}")

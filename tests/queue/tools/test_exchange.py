@@ -27,7 +27,7 @@ from edgeseg.queue.listing import ListSettings, list_items
 from edgeseg.queue.selection import SelectSettings, select_items
 from edgeseg.queue.states import change_state, history
 from edgeseg.queue.stats import queue_stats
-from edgeseg.queue.tools import cvat
+from edgeseg.queue.tools import cvat, label_studio
 from edgeseg.queue.tools.brush import decode_brush, encode_brush
 
 SIZE = (48, 64)
@@ -150,6 +150,23 @@ def test_again_writes_the_same_tasks_and_leases_nothing_twice(
     for settings in (ExportSettings(owner="someone else"), ExportSettings(owner="someone else", again=True)):
         with pytest.raises(UsageError, match="nothing is selected; choose with edgeseg queue select"):
             export_items(settings, classes, selected, tmp_path / "third")
+
+
+def test_of_two_exports_at_once_one_gets_the_items_and_the_other_is_told(
+    selected: Database, classes: ClassMap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = label_studio.write_tasks
+
+    def overtaken(*arguments: Any) -> list[str]:
+        monkeypatch.setattr(label_studio, "write_tasks", write)
+        assert export_items(ExportSettings(owner="faster"), classes, selected, tmp_path / "faster").exported == 3
+        return write(*arguments)
+
+    monkeypatch.setattr(label_studio, "write_tasks", overtaken)
+    with pytest.raises(QueueError, match=r"3 of the 3 items went out by another export meanwhile; import nothing of"):
+        export_items(ExportSettings(owner="slower"), classes, selected, tmp_path / "slower")
+    events = [event for row in list_items(ListSettings(), selected) for event in history(selected, row["id"])]
+    assert [event["actor"] for event in events if event["after"] == "exported"] == ["faster"] * 3
 
 
 def test_another_tool_gets_its_own_tasks_once(selected: Database, classes: ClassMap, tmp_path: Path) -> None:
