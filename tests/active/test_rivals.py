@@ -11,7 +11,7 @@ from edgeseg import active
 from edgeseg.active import ActiveSettings, methods
 from tests.active.quick import QUICK
 
-RIVALS = ("class-balanced-superpixel", "pixelpick", "ralis", "vaal")
+RIVALS = ("class-balanced-superpixel", "pixelpick", "ralis", "vaal", "random-frames")
 
 
 @pytest.mark.parametrize("strategy", RIVALS)

@@ -22,6 +22,7 @@ from edgeseg.plugins import import_callable
 
 METHODS = {
     "full": "edgeseg.active.methods.full:Full",
+    "random-frames": "edgeseg.active.methods.random_frames:RandomFrames",
     "deal": "edgeseg.active.methods.deal:Deal",
     "deal-entropy": "edgeseg.active.methods.deal:DealEntropy",
     "equal": "edgeseg.active.methods.equal:Equal",

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import ClassVar
 
-import numpy as np
-
-from edgeseg.active.choices import Choice, frame_choice
-from edgeseg.active.methods.base import About, Method, Round
-from edgeseg.files import digest_text
+from edgeseg.active.choices import Choice
+from edgeseg.active.methods.base import About, Round
+from edgeseg.active.methods.random_frames import RandomFrames
 
 
-class Full(Method):
+class Full(RandomFrames):
     """As many random frames as a group has, all of their pixels, whatever the budget is."""
 
     about: ClassVar[About] = About(
@@ -22,6 +21,4 @@ class Full(Method):
 
     def select(self, state: Round) -> Iterator[Choice]:
         """All pixels of a group of frames."""
-        order = sorted(state.pool.untouched(), key=lambda i: digest_text(f"{self.options.seed}/{i}"))
-        for index in order[: state.group]:
-            yield frame_choice(index, np.asarray(state.view(index).class_map))
+        return islice(super().select(state), state.group)
