@@ -70,7 +70,10 @@ def _by_setting(job: Job, reports: dict[str, ActiveReport]) -> dict[str, Table]:
 
 
 def _alike_but_for(job: Job, reports: dict[str, ActiveReport], own: set[str]) -> list[str]:
-    return [arm for arm in reports if not set(job.recipe.arms[arm]) - {"seeds", "strategies"} - own]
+    plain = {arm: config.to_plain(job.settings(arm)) for arm in reports}
+    first = next(iter(plain.values()))
+    free = {"seeds", "strategies"} | own
+    return [arm for arm, of_arm in plain.items() if all(of_arm[name] == first[name] for name in first.keys() - free)]
 
 
 def _markdown(table: Table) -> str:
