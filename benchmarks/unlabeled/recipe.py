@@ -25,6 +25,7 @@ class Recipe:
         teachers: Name → settings of the ensemble's members.
         temperatures: Teacher → T.
         cache: Settings of the caches.
+        reading: How the rows are to be read, above the table.
     """
 
     common: Figures
@@ -34,6 +35,7 @@ class Recipe:
     teachers: dict[str, Figures]
     temperatures: dict[str, float]
     cache: Figures
+    reading: str = "each row adds one part to the row above"
 
     @property
     def runs(self) -> list[tuple[str, str, int]]:

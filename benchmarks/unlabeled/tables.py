@@ -15,7 +15,7 @@ from edgeseg.report import page, plots
 
 LEAD = (
     "ENet on CamVid at {height}×{width}. A share of `#train` is labeled, the rest is not, for students and teachers "
-    "alike; each row adds one part to the row above. Evaluated once, at the end, on `#val` at 360×480. Percent; mean ± "
+    "alike; {reading}. Evaluated once, at the end, on `#val` at 360×480. Percent; mean ± "
     "standard deviation over seeds; gains, over labels alone and over the row above, are paired by seed, ± their "
     "standard error."
 )
@@ -45,7 +45,7 @@ def keep(job: Job, steps: Steps, results: Path) -> None:
 
 
 def _lead(job: Job) -> str:
-    return LEAD.format(**job.recipe.common)
+    return LEAD.format(**job.recipe.common, reading=job.recipe.reading)
 
 
 def tables_of(job: Job, done: Done, share: str) -> dict[str, Table]:
