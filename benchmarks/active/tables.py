@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.active.recipe import Job
@@ -59,13 +60,25 @@ def _by_setting(job: Job, reports: dict[str, ActiveReport]) -> dict[str, Table]:
         for arm in _alike_but_for(job, reports, {"rounds", "epochs"})
     }
     found = {
-        "By budget": (budgets, "mIoU after the last round by budget, %"),
-        "By group": (groups, "mIoU after the last round by how many frames are asked about at once, %"),
+        "By budget": (budgets, "mIoU after the last round by budget, %; the seeds that all columns have"),
+        "By group": (
+            groups,
+            "mIoU after the last round by frames asked about at once, %; the seeds that all columns have",
+        ),
     }
     return {
-        title: tables.setting_table({head: reports[arm] for head, arm in columns.items()}, caption)
+        title: tables.setting_table(_same_seeds({head: reports[arm] for head, arm in columns.items()}), caption)
         for title, (columns, caption) in found.items()
         if len(columns) > 1
+    }
+
+
+def _same_seeds(columns: dict[str, ActiveReport]) -> dict[str, ActiveReport]:
+    """The reports without the seeds that one of them has not."""
+    shared = set.intersection(*({row.seed for row in report.rows} for report in columns.values()))
+    return {
+        head: replace(report, rows=tuple(row for row in report.rows if row.seed in shared))
+        for head, report in columns.items()
     }
 
 
