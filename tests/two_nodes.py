@@ -19,7 +19,6 @@ def two_nodes(code: Path, **environment: str) -> Iterator[str]:
         code: Folder of modules that its workers can import.
         environment: Of the workers.
     """
-    ray_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: the cluster did not run")
     node = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
     with pytest.MonkeyPatch.context() as patch:
         # Inherited by the workers. Ray would replace 127.0.0.1 by the address of another interface.
@@ -28,8 +27,11 @@ def two_nodes(code: Path, **environment: str) -> Iterator[str]:
             patch.setenv(name, value)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_worker_niceness", "0")
+        # As ``cluster.connection`` sets it; here Ray is imported before.
+        patch.setenv("RAY_RAYLET_PID", str(os.getpid()))
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.syspath_prepend(code)
+        ray_utils = pytest.importorskip("ray.cluster_utils", reason="Ray is not installed: the cluster did not run")
         found = ray_utils.Cluster(initialize_head=True, head_node_args={**node, "node_ip_address": "127.0.0.2"})
         try:
             found.add_node(**node, node_ip_address="127.0.0.3")

@@ -51,6 +51,9 @@ def connect(address: str | None) -> Cluster:
     """
     # Set before the import, which reads it: nothing about a run leaves the machines.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray takes the node's daemon for this process's parent unless it is told otherwise, and a parent 1, as of a service
+    # or after nohup, for a dead one: at the first failed message it would end the process without a word.
+    os.environ.setdefault("RAY_RAYLET_PID", str(os.getpid()))
     ray: Any = require("ray", "cluster")
     is_ours = not ray.is_initialized()
     name = f"the Ray cluster at {address}" if address else "the Ray cluster"
