@@ -9,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from edgeseg.queue.validation import HEADER_BYTES, MAX_RECORD_BYTES, check_heade
 from edgeseg.records import Record
 
 ALONE = 4
-"""Chunks that are checked before processes are worth their start, about a second each."""
+"""Chunks with something new that are checked before processes are worth their start, about a second each."""
 _T = TypeVar("_T")
 
 
@@ -79,17 +79,23 @@ def checked_in_order(
     Args:
         bucket: Where the records lie.
         tasks: Anything, with the keys of its records. Read ahead by twice as many as there are processes.
-        processes: How many check beside this one, once there are more than ``ALONE`` tasks; 1 checks here.
+        processes: How many check beside this one, once more than ``ALONE`` tasks have records to check; 1 checks
+            here.
 
     Raises:
         QueueError: The bucket cannot be read, or a process was ended from outside.
     """
+    left = ALONE
     with bucket.reader() as reader:
-        for task, keys in islice(tasks, ALONE) if processes > 1 else tasks:
+        for task, keys in tasks:
+            if keys and processes > 1:
+                if not left:
+                    break
+                left -= 1
             yield task, check_records(reader, bucket.name, keys)
-    following = next(tasks, None)
-    if following is not None:
-        yield from _in_processes(bucket.name, chain((following,), tasks), processes)
+        else:
+            return
+    yield from _in_processes(bucket.name, chain(((task, keys),), tasks), processes)
 
 
 def _in_processes(

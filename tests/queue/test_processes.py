@@ -55,6 +55,16 @@ def test_they_make_the_same_items_in_the_same_order_and_the_same_quarantine(
         assert reasons(database) == reasons(alone)
 
 
+def test_what_is_known_starts_none(sixty: str, sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest(sixty, sqlite)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("there is nothing to check")
+
+    monkeypatch.setattr(checking, "ProcessPoolExecutor", refuse)
+    assert ingest(sixty, sqlite, processes=2) == IngestReport(known=60)
+
+
 def test_one_that_is_killed_is_told_and_loses_nothing(
     sixty: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
